@@ -1,0 +1,99 @@
+"""The machine: what it is, and how processes are kept apart on it."""
+
+import os
+import platform
+import resource
+import shutil
+import socket
+import subprocess
+
+SERVER_CORE = 0
+LOAD_CORE = 1
+
+
+def cores():
+    return sorted(os.sched_getaffinity(0))
+
+
+def pinned(core):
+    """For Popen's preexec_fn: one core (None: all of them), and as many descriptors as we
+    may have."""
+    allowed = cores()
+
+    def prepare():
+        if core is not None:
+            os.sched_setaffinity(0, {allowed[min(core, len(allowed) - 1)]})
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+    return prepare
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def find_program(name):
+    """Debian keeps daemons in sbin, which is not on every path."""
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
+def first_line(command):
+    """What a program says of its version, or ''."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    text = (done.stdout or done.stderr).strip()
+    return text.splitlines()[0] if text else ""
+
+
+def cpu_model():
+    with open("/proc/cpuinfo", encoding="utf-8") as lines:
+        for line in lines:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def describe():
+    with open("/proc/loadavg", encoding="utf-8") as file:
+        load = file.read().split()[0]
+    return {
+        "cpu": cpu_model(),
+        "cores": len(cores()),
+        "kernel": platform.release(),
+        "system": platform.freedesktop_os_release().get("PRETTY_NAME", ""),
+        "load before": float(load),
+    }
+
+
+def children_of(pid):
+    """All descendants, nearest first."""
+    found = []
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return found
+    for task in tasks:
+        try:
+            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
+                found += [int(child) for child in file.read().split()]
+        except OSError:
+            continue
+    for child in list(found):
+        found += children_of(child)
+    return found
+
+
+def own_memory(pid):
+    """Bytes that this process and its descendants alone have written and hold."""
+    total = 0
+    for process in [pid] + children_of(pid):
+        with open(f"/proc/{process}/smaps_rollup", encoding="ascii") as lines:
+            for line in lines:
+                if line.startswith("Private_Dirty:"):
+                    total += int(line.split()[1]) * 1024
+    return total

@@ -1,0 +1,26 @@
+#include "base/allocator.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* jemalloc's; absent under the sanitizers, which bring their own allocator. */
+int mallctl(const char *name, void *old, size_t *old_size, void *value, size_t size)
+    __attribute__((weak));
+
+#define DECAY_MS 1000
+
+void allocator_setup(void)
+{
+    bool on = true;
+    ssize_t decay_ms = DECAY_MS;
+
+    if (!mallctl)
+        return;
+    /* jemalloc gives back unused pages only while the thread that used them keeps
+     * allocating, which an idle shard does not: its background thread does it then.
+     * That does not survive a fork, so it is asked for after it. */
+    (void)mallctl("background_thread", NULL, NULL, &on, sizeof(on));
+    (void)mallctl("arenas.dirty_decay_ms", NULL, NULL, &decay_ms, sizeof(decay_ms));
+    (void)mallctl("arenas.muzzy_decay_ms", NULL, NULL, &decay_ms, sizeof(decay_ms));
+}

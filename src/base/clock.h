@@ -1,0 +1,13 @@
+/* clock.h - the two clocks.
+ *
+ * Only the loop and the store's writer read them; logic gets `now_ms` as an argument.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* Milliseconds that never jump (CLOCK_MONOTONIC): for time-outs. */
+int64_t clock_mono_ms(void);
+
+/* Milliseconds since 1970 (CLOCK_REALTIME): for people and for stored records. */
+int64_t clock_wall_ms(void);

@@ -1,0 +1,25 @@
+#include "base/id.h"
+
+const char *protocol_word(uint8_t protocol)
+{
+    switch (protocol) {
+#define X(name, number, word)                                                          \
+    case number:                                                                       \
+        return word;
+        PROTOCOLS(X)
+#undef X
+    default:
+        return "unknown";
+    }
+}
+
+int id_make(uint8_t protocol, struct slice text, struct id *out)
+{
+    *out = (struct id){0};
+    if (text.size == 0 || text.size > ID_TEXT_MAX)
+        return ERR_INVALID;
+    out->protocol = protocol;
+    out->length = (uint8_t)text.size;
+    memcpy(out->text, text.data, text.size);
+    return OK;
+}

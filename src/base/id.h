@@ -1,0 +1,45 @@
+/* id.h - the name of a device, as logs, API, mailbox and command line show it.
+ *
+ * Ids of different protocols are different names: nobody can take the mail of a vehicle
+ * by registering its digits as a relay terminal. The text is what the protocol makes of
+ * its bytes: `ttms` writes its four bytes as eight lower-case hex digits. */
+#pragma once
+
+#include "base/buf.h"
+
+#define ID_TEXT_MAX 46
+
+/* Stored in mailbox records: never renumber, only add. */
+#define PROTOCOLS(X) X(TTMS, 1, "ttms")
+
+enum protocol {
+#define X(name, number, word) PROTOCOL_##name = number,
+    PROTOCOLS(X)
+#undef X
+};
+
+struct id {
+    uint8_t protocol; /* enum protocol; 0: no id */
+    uint8_t length;
+    char text[ID_TEXT_MAX]; /* not terminated; zero behind length */
+};
+
+/* "ttms", or "unknown". */
+const char *protocol_word(uint8_t protocol);
+
+/* Returns OK or ERR_INVALID (empty, longer than ID_TEXT_MAX). */
+MUST_CHECK int id_make(uint8_t protocol, struct slice text, struct id *out);
+
+static inline bool id_is_set(const struct id *id)
+{
+    return id->protocol != 0;
+}
+
+static inline bool id_equal(const struct id *a, const struct id *b)
+{
+    return a->protocol == b->protocol && a->length == b->length &&
+           memcmp(a->text, b->text, a->length) == 0;
+}
+
+/* For printf: "%.*s", ID_ARGS(&id). Escape it before it reaches a log. */
+#define ID_ARGS(id) (int)(id)->length, (id)->text

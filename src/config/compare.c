@@ -1,0 +1,43 @@
+/* What a reload changes: is a new worker needed for it? */
+#include "config/schema.h"
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool is_same_value(const struct schema_key *key, const void *a, const void *b)
+{
+    const char *left = (const char *)a + key->offset;
+    const char *right = (const char *)b + key->offset;
+
+    if (key->type == SCHEMA_TEXT || key->type == SCHEMA_ADDRESS)
+        return is_same_text(*(char *const *)(const void *)left,
+                            *(char *const *)(const void *)right);
+    return memcmp(left, right, key->size) == 0;
+}
+
+static bool are_same_keys(bool of_listener, const void *a, const void *b)
+{
+    for (size_t i = 0; i < schema_key_count; i++) {
+        const struct schema_key *key = &schema_keys[i];
+
+        if (key->type != SCHEMA_GROUP && !key->live &&
+            schema_is_child(key, SCHEMA_LISTENER) == of_listener &&
+            !is_same_value(key, a, b))
+            return false;
+    }
+    return true;
+}
+
+bool config_is_same_work(const struct config *a, const struct config *b)
+{
+    if (!are_same_keys(false, a, b) || a->listener_count != b->listener_count)
+        return false;
+    for (size_t i = 0; i < a->listener_count; i++) {
+        if (!is_same_text(a->listeners[i].name, b->listeners[i].name) ||
+            !are_same_keys(true, &a->listeners[i], &b->listeners[i]))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,89 @@
+/* config.h - the settings, read and checked.
+ *
+ * One table (schema.c) holds every key with its type, unit, default, range and one line
+ * of help; it reads the file, writes the manual's list and refuses what it does not
+ * know. */
+#pragma once
+
+#include "base/err.h"
+#include "base/log.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+
+enum checksum_policy { CHECKSUM_WARN, CHECKSUM_STRICT, CHECKSUM_IGNORE };
+enum durability { DURABILITY_OFFLINE, DURABILITY_ALL };
+
+/* Where a value stands in the file; line 0: it is a default. */
+struct config_place {
+    unsigned line;
+    unsigned column;
+    unsigned width;
+};
+
+/* One entry of `listen`. */
+struct listener_config {
+    char *name;
+    uint8_t protocol;   /* enum protocol, base/id.h */
+    char *address_text; /* as written: "127.0.0.1:7222", "[::1]:7222" */
+    struct sockaddr_storage address;
+    socklen_t address_size;
+    struct config_place place; /* of the address */
+    uint32_t max_frame;        /* bytes */
+    int64_t register_timeout_ms;
+    int64_t read_timeout_ms;
+    /* ttms */
+    uint8_t length; /* enum ttms_length */
+    enum checksum_policy checksum;
+    enum durability durability;
+    bool receipts;
+    bool reply_heartbeats;
+};
+
+struct config {
+    char *file; /* NULL: the defaults */
+    char *data_dir;
+    struct config_place data_dir_place;
+    char *user; /* to become after binding; NULL: stay who we are */
+    struct config_place user_place;
+    unsigned shards; /* 0: one per core that we may run on */
+
+    enum log_level log_level;
+    uint32_t log_topics; /* traced */
+
+    unsigned max_restarts; /* in a row */
+    int64_t max_restart_delay_ms;
+    int64_t stuck_timeout_ms; /* a shard that did not turn for so long is killed */
+    int64_t drain_timeout_ms;
+
+    uint32_t max_connections; /* 0: as many as descriptors allow */
+    uint32_t max_per_address; /* 0: no limit */
+    uint32_t output_limit; /* bytes per connection, not yet acknowledged by its TCP */
+
+    uint64_t mailbox_max_messages;
+    uint64_t mailbox_max_bytes;
+    int64_t mailbox_max_age_ms; /* 0: no limit */
+    uint64_t mailbox_total_bytes;
+    uint64_t mailbox_backlog_bytes;
+
+    struct listener_config *listeners;
+    size_t listener_count;
+};
+
+/* Reads `file` (NULL: defaults only). Every problem is written to `errors` with
+ * file:line:column, all in one pass. Returns OK or ERR_INVALID, ERR_IO, ERR_NOMEM. */
+MUST_CHECK int config_load(const char *file, FILE *errors, struct config **out);
+void config_free(struct config **config);
+
+/* "file:line:column", or "default" when it does not come from a file. Returns `out`. */
+const char *config_where(const struct config *config, struct config_place place,
+                         char *out, size_t size);
+
+/* Does a worker that has `a` do what `b` asks? Log and supervision may differ. */
+bool config_is_same_work(const struct config *a, const struct config *b);
+
+/* The list of keys, as Markdown: `holdfast --help-config` and docs/configuration.md. */
+void config_print_reference(FILE *out);
+
+/* The same for the manual page, holdfast.yaml(5). */
+void config_print_manual(FILE *out);

@@ -1,0 +1,357 @@
+/* The walk down the tree: each key is looked up in the table, each value goes through
+ * it, and whatever is wrong is reported while the walk goes on. */
+#include "config/read.h"
+#include "config/place.h"
+#include "config/suggest.h"
+#include "config/value.h"
+
+#include <assert.h>
+#include <libfyaml.h>
+#include <stdlib.h>
+
+static bool is_plain_scalar(struct fy_node *node)
+{
+    return node && fy_node_is_scalar(node) && !fy_node_is_alias(node);
+}
+
+/* The text of a scalar; NULL when it hides a NUL. */
+static const char *text_of(struct fy_node *node)
+{
+    size_t n = 0;
+    const char *counted = fy_node_get_scalar(node, &n);
+    const char *text = counted ? fy_node_get_scalar0(node) : NULL;
+
+    return text && strlen(text) == n ? text : NULL;
+}
+
+/* A key without a value: `limits:` with all its keys commented out. */
+static bool is_empty(struct fy_node *value)
+{
+    return !value || fy_node_is_null(value);
+}
+
+static void set_scalar(struct reading *r, const struct schema_key *key,
+                       struct fy_node *node, struct config_place place, void *owner)
+{
+    const char *text = is_plain_scalar(node) ? text_of(node) : NULL;
+    struct value_error error = {0};
+    char allowed[VALUE_MESSAGE_MAX], advice[VALUE_MESSAGE_MAX * 2];
+    int rc;
+
+    if (text && (*text || key->type == SCHEMA_WORDS)) {
+        if ((rc = value_set(key, text, owner, &error)) == OK)
+            return;
+        if (rc == ERR_NOMEM) {
+            r->rc = rc;
+            return;
+        }
+    } else if (is_empty(node) || (text && !*text)) {
+        snprintf(error.what, sizeof(error.what), "`%s` has no value", schema_name(key));
+    } else if (node && fy_node_is_scalar(node) && fy_node_is_alias(node)) {
+        snprintf(error.what, sizeof(error.what), "aliases are not used here");
+    } else {
+        snprintf(error.what, sizeof(error.what), "`%s` wants a single value",
+                 schema_name(key));
+    }
+    value_describe(key, allowed, sizeof(allowed));
+    snprintf(advice, sizeof(advice), "%s: %s%s%s", schema_name(key), allowed,
+             value_default(key) ? "; default " : "",
+             value_default(key) ? value_default(key) : "");
+    problem_report(&r->problems, place, advice, "%s", error.what);
+}
+
+static void set_value(struct reading *r, const struct schema_key *key,
+                      struct fy_node_pair *pair, void *owner)
+{
+    struct fy_node *value = fy_node_pair_value(pair);
+    void *position = NULL;
+    struct fy_node *item;
+
+    if (key->type != SCHEMA_WORDS || !value || !fy_node_is_sequence(value)) {
+        set_scalar(r, key, value, place_of_value(r->problems.text, pair), owner);
+        return;
+    }
+    while ((item = fy_node_sequence_iterate(value, &position))) {
+        struct config_place place = place_of(item);
+
+        set_scalar(r, key, item,
+                   place.line ? place : place_of_value(r->problems.text, pair), owner);
+    }
+}
+
+/* Remembers where a value came from that is used, and may fail, only later. */
+static void note_place(struct reading *r, const struct schema_key *key,
+                       struct fy_node_pair *pair, void *owner)
+{
+    struct config_place place = place_of_value(r->problems.text, pair);
+
+    if (key->type == SCHEMA_ADDRESS)
+        ((struct listener_config *)owner)->place = place;
+    else if (strcmp(key->path, "data_dir") == 0)
+        r->config->data_dir_place = place;
+    else if (strcmp(key->path, "user") == 0)
+        r->config->user_place = place;
+}
+
+static void report_unknown(struct reading *r, const char *parent, const char *name,
+                           struct config_place place)
+{
+    struct suggestion near = suggest_for(name);
+    const struct schema_key *elsewhere = NULL;
+    char advice[VALUE_MESSAGE_MAX] = "";
+    size_t n;
+
+    for (size_t i = 0; i < schema_key_count; i++) {
+        const struct schema_key *key = &schema_keys[i];
+
+        if (schema_is_child(key, parent))
+            suggest_consider(&near, schema_name(key));
+        else if (strcmp(schema_name(key), name) == 0)
+            elsewhere = key;
+    }
+    if (near.best) {
+        snprintf(advice, sizeof(advice), "did you mean `%s`?", near.best);
+    } else if (elsewhere) {
+        snprintf(advice, sizeof(advice), "it belongs to %.*s",
+                 (int)(strrchr(elsewhere->path, '.') - elsewhere->path),
+                 elsewhere->path);
+    } else {
+        n = (size_t)snprintf(advice, sizeof(advice), "known here:");
+        for (size_t i = 0; i < schema_key_count && n < sizeof(advice); i++) {
+            if (schema_is_child(&schema_keys[i], parent))
+                n += (size_t)snprintf(advice + n, sizeof(advice) - n, " %s",
+                                      schema_name(&schema_keys[i]));
+        }
+    }
+    if (*parent)
+        problem_report(&r->problems, place, advice, "unknown key `%s` in `%s`", name,
+                       parent);
+    else
+        problem_report(&r->problems, place, advice, "unknown key `%s`", name);
+}
+
+/* The name of a pair, or NULL (reported): no word, or there before. */
+static const char *name_of(struct reading *r, struct fy_node *mapping,
+                           struct fy_node_pair *pair)
+{
+    struct fy_node *key = fy_node_pair_key(pair);
+    const char *name = is_plain_scalar(key) ? text_of(key) : NULL;
+    void *position = NULL;
+    struct fy_node_pair *earlier;
+
+    if (!name || !*name) {
+        problem_report(&r->problems, key ? place_of(key) : (struct config_place){0},
+                       "write `name: value`", "this key is not a name");
+        return NULL;
+    }
+    while ((earlier = fy_node_mapping_iterate(mapping, &position)) && earlier != pair) {
+        struct fy_node *other = fy_node_pair_key(earlier);
+
+        if (is_plain_scalar(other) && text_of(other) &&
+            strcmp(text_of(other), name) == 0) {
+            problem_report(&r->problems, place_of(key), "keep one of them",
+                           "`%s` is there already, in line %u", name,
+                           place_of(other).line);
+            return NULL;
+        }
+    }
+    return name;
+}
+
+/* True when the value may be gone through as a mapping; reports it when it is neither
+ * that nor empty. */
+static bool enters_mapping(struct reading *r, const char *what,
+                           struct fy_node_pair *pair)
+{
+    struct fy_node *value = fy_node_pair_value(pair);
+
+    if (is_empty(value))
+        return false;
+    if (fy_node_is_mapping(value))
+        return true;
+    problem_report(&r->problems, place_of_value(r->problems.text, pair),
+                   "write its keys below it, indented by two blanks",
+                   "`%s` wants keys of its own, not a value", what);
+    return false;
+}
+
+static void set_defaults(struct reading *r, bool of_listener, void *owner)
+{
+    for (size_t i = 0; i < schema_key_count && r->rc == OK; i++) {
+        const struct schema_key *key = &schema_keys[i];
+        struct value_error error;
+
+        if (schema_is_child(key, SCHEMA_LISTENER) == of_listener && key->fallback)
+            r->rc = value_set(key, key->fallback, owner, &error);
+    }
+    assert(r->rc != ERR_INVALID); /* the table contradicts itself */
+}
+
+/* Fills the keys of one group or listener; returns which were given, by table index. */
+static uint64_t read_keys(struct reading *r, const char *parent,
+                          struct fy_node *mapping, void *owner)
+{
+    void *position = NULL;
+    struct fy_node_pair *pair;
+    uint64_t given = 0;
+
+    while (r->rc == OK && (pair = fy_node_mapping_iterate(mapping, &position))) {
+        const char *name = name_of(r, mapping, pair);
+        const struct schema_key *key = name ? schema_find(parent, name) : NULL;
+
+        if (!name)
+            continue;
+        if (!key) {
+            report_unknown(r, parent, name, place_of(fy_node_pair_key(pair)));
+            continue;
+        }
+        given |= (uint64_t)1 << (key - schema_keys);
+        set_value(r, key, pair, owner);
+        note_place(r, key, pair, owner);
+    }
+    return given;
+}
+
+static struct listener_config *add_listener(struct reading *r, const char *name)
+{
+    struct config *c = r->config;
+    struct listener_config *l =
+        reallocarray(c->listeners, c->listener_count + 1, sizeof(*l));
+
+    if (!l) {
+        r->rc = ERR_NOMEM;
+        return NULL;
+    }
+    c->listeners = l;
+    l += c->listener_count++;
+    memset(l, 0, sizeof(*l));
+    if (!(l->name = strdup(name)))
+        r->rc = ERR_NOMEM;
+    set_defaults(r, true, l);
+    return r->rc == OK ? l : NULL;
+}
+
+/* Names appear in logs and metrics. */
+static bool is_listener_name(const char *name)
+{
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_");
+
+    return n > 0 && n <= 32 && name[n] == '\0';
+}
+
+static bool is_same_address(const struct listener_config *a,
+                            const struct listener_config *b)
+{
+    const struct sockaddr_in *in = (const struct sockaddr_in *)&a->address;
+
+    /* Both families keep the port in the same place; port 0 is a new one each time. */
+    return a->address_size == b->address_size && a->address_size > 0 &&
+           in->sin_port != 0 && memcmp(&a->address, &b->address, a->address_size) == 0;
+}
+
+/* What one key alone cannot tell. */
+static void check_listener(struct reading *r, const struct listener_config *l,
+                           struct config_place name_place)
+{
+    struct config_place place = l->place.line ? l->place : name_place;
+
+    for (const struct listener_config *o = r->config->listeners; o < l; o++) {
+        if (is_same_address(o, l))
+            problem_report(&r->problems, place, "give each listener its own port",
+                           "`%s` has the address of `%s`, %s", l->name, o->name,
+                           o->address_text);
+    }
+}
+
+static void read_listener(struct reading *r, struct fy_node *mapping,
+                          struct fy_node_pair *pair)
+{
+    const char *name = name_of(r, mapping, pair);
+    struct config_place place = place_of(fy_node_pair_key(pair));
+    struct listener_config *l;
+    uint64_t given = 0;
+
+    if (!name)
+        return;
+    if (!is_listener_name(name)) {
+        problem_report(&r->problems, place, "a-z, 0-9, - and _, at most 32 of them",
+                       "`%s` cannot be the name of a listener", name);
+        return;
+    }
+    if (!(l = add_listener(r, name)))
+        return;
+    if (enters_mapping(r, name, pair))
+        given = read_keys(r, SCHEMA_LISTENER, fy_node_pair_value(pair), l);
+    else if (!is_empty(fy_node_pair_value(pair)))
+        return;
+    for (size_t i = 0; i < schema_key_count; i++) {
+        const struct schema_key *key = &schema_keys[i];
+
+        if (key->type != SCHEMA_GROUP && !key->fallback && !(given >> i & 1) &&
+            schema_is_child(key, SCHEMA_LISTENER))
+            problem_report(&r->problems, place, key->help, "listener `%s` lacks `%s`",
+                           name, schema_name(key));
+    }
+    check_listener(r, l, place);
+}
+
+static void read_listeners(struct reading *r, struct fy_node_pair *pair)
+{
+    struct fy_node *value = fy_node_pair_value(pair);
+    void *position = NULL;
+    struct fy_node_pair *entry;
+
+    if (is_empty(value) ||
+        (fy_node_is_mapping(value) && fy_node_mapping_is_empty(value))) {
+        problem_report(&r->problems, place_of(fy_node_pair_key(pair)),
+                       "add one, or remove `listen` to get the default one",
+                       "there is no listener");
+        return;
+    }
+    if (!enters_mapping(r, SCHEMA_LISTEN, pair))
+        return;
+    while (r->rc == OK && (entry = fy_node_mapping_iterate(value, &position)))
+        read_listener(r, value, entry);
+}
+
+void read_defaults(struct reading *r)
+{
+    set_defaults(r, false, r->config);
+}
+
+void read_default_listener(struct reading *r)
+{
+    const struct schema_key *protocol = schema_find(SCHEMA_LISTENER, "protocol");
+    struct listener_config *l = add_listener(r, "terminals");
+    struct value_error error;
+
+    if (l)
+        r->rc = value_set(protocol, "ttms", l, &error);
+}
+
+void read_tree(struct reading *r, struct fy_node *root)
+{
+    void *position = NULL;
+    struct fy_node_pair *pair;
+
+    if (!fy_node_mapping_lookup_value_by_simple_key(root, SCHEMA_LISTEN, FY_NT))
+        read_default_listener(r);
+    while (r->rc == OK && (pair = fy_node_mapping_iterate(root, &position))) {
+        const char *name = name_of(r, root, pair);
+        const struct schema_key *key = name ? schema_find("", name) : NULL;
+
+        if (!name)
+            continue;
+        if (!key) {
+            report_unknown(r, "", name, place_of(fy_node_pair_key(pair)));
+        } else if (strcmp(key->path, SCHEMA_LISTEN) == 0) {
+            read_listeners(r, pair);
+        } else if (key->type == SCHEMA_GROUP) {
+            if (enters_mapping(r, name, pair))
+                read_keys(r, name, fy_node_pair_value(pair), r->config);
+        } else {
+            set_value(r, key, pair, r->config);
+            note_place(r, key, pair, r->config);
+        }
+    }
+}

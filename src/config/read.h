@@ -1,0 +1,20 @@
+/* read.h - from the YAML library's tree to the struct. */
+#pragma once
+
+#include "config/problem.h"
+
+struct fy_node;
+
+struct reading {
+    struct config *config;
+    struct problems problems;
+    int rc; /* ERR_NOMEM when memory ran out, else OK */
+};
+
+void read_defaults(struct reading *r);
+
+/* The one that exists without `listen`. */
+void read_default_listener(struct reading *r);
+
+/* `root` is a mapping. Problems are reported and counted; look at r->rc too. */
+void read_tree(struct reading *r, struct fy_node *root);

@@ -1,0 +1,52 @@
+/* schema.h - what may stand in the configuration.
+ *
+ * A key's default and limits are written as a person would write them in the file, and
+ * go through the same parser: what the manual shows is what the program believes. */
+#pragma once
+
+#include "config/config.h"
+
+enum schema_type {
+    SCHEMA_GROUP,    /* a mapping of further keys; no value of its own */
+    SCHEMA_TEXT,     /* char *; NULL when empty */
+    SCHEMA_BOOL,     /* bool */
+    SCHEMA_COUNT,    /* uint32_t or uint64_t */
+    SCHEMA_SIZE,     /* uint32_t or uint64_t, bytes */
+    SCHEMA_DURATION, /* int64_t, milliseconds */
+    SCHEMA_WORD,     /* an enum of one or four bytes */
+    SCHEMA_WORDS,    /* uint32_t, a bit for each word */
+    SCHEMA_ADDRESS,  /* char *; listeners only, with the parsed form beside it */
+};
+
+struct schema_word {
+    const char *word; /* NULL ends the list */
+    unsigned value;
+    const char *help; /* NULL: the word says it */
+};
+
+struct schema_key {
+    const char *path; /* "log.level"; "listen.*.address" is for every listener */
+    enum schema_type type;
+    size_t offset; /* in struct config; below "listen.*." in struct listener_config */
+    size_t size;
+    const char *fallback; /* the default; NULL: must be given; "": not set */
+    const char *min;
+    const char *max;
+    const struct schema_word *words;
+    const char *help;
+    bool live; /* a reload changes it without replacing the worker */
+};
+
+#define SCHEMA_LISTEN   "listen"
+#define SCHEMA_LISTENER "listen.*"
+
+extern const struct schema_key schema_keys[];
+extern const size_t schema_key_count;
+
+/* The key called `name` directly below `parent` ("" is the top), or NULL. */
+const struct schema_key *schema_find(const char *parent, const char *name);
+
+bool schema_is_child(const struct schema_key *key, const char *parent);
+
+/* The last part of its path. */
+const char *schema_name(const struct schema_key *key);

@@ -1,0 +1,377 @@
+#include "config/value.h"
+#include "config/suggest.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+struct unit {
+    const char *word;
+    uint64_t factor;
+};
+
+static const struct unit no_units[] = {{NULL, 0}};
+
+static const struct unit durations[] = {
+    {"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000}, {NULL, 0},
+};
+
+static const struct unit sizes[] = {
+    {"KiB", 1ull << 10}, {"MiB", 1ull << 20}, {"GiB", 1ull << 30},
+    {"TiB", 1ull << 40}, {NULL, 0},
+};
+
+PRINTF(2, 3) static int complain(struct value_error *error, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(error->what, sizeof(error->what), format, args);
+    va_end(args);
+    return ERR_INVALID;
+}
+
+static const struct unit *units_of(enum schema_type type)
+{
+    return type == SCHEMA_DURATION ? durations : type == SCHEMA_SIZE ? sizes : no_units;
+}
+
+static const char *noun_of(enum schema_type type)
+{
+    switch (type) {
+    case SCHEMA_DURATION:
+        return "a duration";
+    case SCHEMA_SIZE:
+        return "a size";
+    case SCHEMA_COUNT:
+        return "a whole number";
+    default:
+        return "a value";
+    }
+}
+
+static int find_unit(const struct schema_key *key, const char *text, const char *word,
+                     uint64_t *factor, struct value_error *error)
+{
+    const struct unit *units = units_of(key->type);
+    struct suggestion near;
+
+    word += strspn(word, " ");
+    near = suggest_for(word);
+
+    for (const struct unit *u = units; u->word; u++) {
+        if (strcmp(u->word, word) == 0) {
+            *factor = u->factor;
+            return OK;
+        }
+        suggest_consider(&near, u->word);
+    }
+    if (!units->word)
+        return complain(error, "`%s` is not %s", text, noun_of(key->type));
+    return complain(error, "`%s` is not %s: there is no unit `%s`%s%s%s", text,
+                    noun_of(key->type), word, near.best ? "; did you mean `" : "",
+                    near.best ? near.best : "", near.best ? "`?" : "");
+}
+
+/* A whole number and its unit. */
+static int parse_amount(const struct schema_key *key, const char *text, uint64_t *out,
+                        struct value_error *error)
+{
+    uint64_t factor = 1;
+    char *end = NULL;
+    uint64_t number;
+    int rc;
+
+    if (text[0] < '0' || text[0] > '9')
+        return complain(error, "`%s` is not %s", text, noun_of(key->type));
+    errno = 0;
+    number = strtoull(text, &end, 10);
+    if (errno == ERANGE)
+        return complain(error, "`%s` is too large", text);
+    if (*end == '.' || *end == ',')
+        return complain(error, "`%s` is not a whole number: take a smaller unit", text);
+    if (*end) {
+        if ((rc = find_unit(key, text, end, &factor, error)) < 0)
+            return rc;
+    } else if (key->type == SCHEMA_DURATION && number > 0) {
+        return complain(error, "`%s` has no unit", text);
+    }
+    if (__builtin_mul_overflow(number, factor, out))
+        return complain(error, "`%s` is too large", text);
+    return OK;
+}
+
+static void store(void *field, size_t size, uint64_t value)
+{
+    uint8_t v1 = (uint8_t)value;
+    uint32_t v4 = (uint32_t)value;
+
+    memcpy(field,
+           size == 1   ? (void *)&v1
+           : size == 4 ? (void *)&v4
+                       : (void *)&value,
+           size);
+}
+
+static int set_amount(const struct schema_key *key, const char *text, void *field,
+                      struct value_error *error)
+{
+    uint64_t value, min, max;
+    int rc;
+
+    if ((rc = parse_amount(key, text, &value, error)) < 0 ||
+        (rc = parse_amount(key, key->min, &min, error)) < 0 ||
+        (rc = parse_amount(key, key->max, &max, error)) < 0)
+        return rc;
+    if (value < min)
+        return complain(error, "`%s` is too small: the least is %s", text, key->min);
+    if (value > max)
+        return complain(error, "`%s` is too large: the most is %s", text, key->max);
+    store(field, key->size, value);
+    return OK;
+}
+
+static int find_word(const struct schema_key *key, const char *text, unsigned *value,
+                     struct value_error *error)
+{
+    struct suggestion near = suggest_for(text);
+
+    for (const struct schema_word *w = key->words; w->word; w++) {
+        if (strcmp(w->word, text) == 0) {
+            *value = w->value;
+            return OK;
+        }
+        suggest_consider(&near, w->word);
+    }
+    if (near.best)
+        return complain(error, "`%s` is not known here; did you mean `%s`?", text,
+                        near.best);
+    return complain(error, "`%s` is not known here", text);
+}
+
+/* "net,codec": each one adds its bit. */
+static int set_words(const struct schema_key *key, const char *text, uint32_t *field,
+                     struct value_error *error)
+{
+    char word[64];
+    unsigned value;
+    int rc;
+
+    while (*text) {
+        size_t n = strcspn(text, ", ");
+
+        if (n >= sizeof(word))
+            return complain(error, "`%s` is not known here", text);
+        memcpy(word, text, n);
+        word[n] = '\0';
+        if ((rc = find_word(key, word, &value, error)) < 0)
+            return rc;
+        *field |= BIT(value);
+        text += n;
+        text += strspn(text, ", ");
+    }
+    return OK;
+}
+
+static int set_bool(const char *text, bool *field, struct value_error *error)
+{
+    static const char *const meant[][2] = {
+        {"yes", "true"},
+        {"on", "true"},
+        {"no", "false"},
+        {"off", "false"},
+    };
+
+    if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0) {
+        *field = text[0] == 't';
+        return OK;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(meant); i++) {
+        if (strcasecmp(text, meant[i][0]) == 0)
+            return complain(error, "`%s` is neither true nor false; did you mean `%s`?",
+                            text, meant[i][1]);
+    }
+    return complain(error, "`%s` is neither true nor false", text);
+}
+
+static int set_text(const char *text, char **field, struct value_error *error)
+{
+    char *copy = NULL;
+
+    for (const char *c = text; *c; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            return complain(error, "there is a control character in `%s`", text);
+    }
+    if (*text && !(copy = strdup(text)))
+        return ERR_NOMEM;
+    free(*field);
+    *field = copy;
+    return OK;
+}
+
+static int parse_port(const char *text, const char *port, in_port_t *out,
+                      struct value_error *error)
+{
+    char *end = NULL;
+    unsigned long number = strtoul(port, &end, 10);
+
+    if (!*port || *end || *port < '0' || *port > '9' || number > 65535)
+        return complain(error, "`%s` has no port from 0 to 65535 behind the last colon",
+                        text);
+    *out = htons((in_port_t)number);
+    return OK;
+}
+
+/* Splits "host:port" or "[host]:port"; numeric only, so that starting never waits for a
+ * name server and what is bound is what was written. */
+static int parse_address(const char *text, struct listener_config *l,
+                         struct value_error *error)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&l->address;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&l->address;
+    const char *colon = strrchr(text, ':');
+    char host[INET6_ADDRSTRLEN + 2];
+    in_port_t port = 0;
+    size_t n;
+    int rc;
+
+    l->address_size = 0;
+    if (!colon)
+        return complain(error, "`%s` is not an address with a port", text);
+    if ((rc = parse_port(text, colon + 1, &port, error)) < 0)
+        return rc;
+    n = (size_t)(colon - text);
+    if (n == 0 || (n == 1 && text[0] == '*'))
+        return complain(error,
+                        "`%s` does not say which address: 127.0.0.1%s serves this "
+                        "machine alone, 0.0.0.0%s every interface",
+                        text, colon, colon);
+    if (n >= sizeof(host))
+        return complain(error, "`%s` is not a numeric address with a port", text);
+    memcpy(host, text, n);
+    host[n] = '\0';
+    memset(&l->address, 0, sizeof(l->address));
+    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = port;
+        l->address_size = sizeof(*v4);
+        return OK;
+    }
+    if (host[0] == '[' && host[n - 1] == ']') {
+        host[n - 1] = '\0';
+        if (inet_pton(AF_INET6, host + 1, &v6->sin6_addr) == 1) {
+            v6->sin6_family = AF_INET6;
+            v6->sin6_port = port;
+            l->address_size = sizeof(*v6);
+            return OK;
+        }
+    } else if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
+        return complain(error, "`%s` needs brackets: \"[%s]%s\"", text, host, colon);
+    }
+    return complain(error, "`%s` is not a numeric address; names are not looked up",
+                    text);
+}
+
+int value_set(const struct schema_key *key, const char *text, void *owner,
+              struct value_error *error)
+{
+    void *field = (char *)owner + key->offset;
+    unsigned word;
+    int rc;
+
+    switch (key->type) {
+    case SCHEMA_TEXT:
+        return set_text(text, field, error);
+    case SCHEMA_BOOL:
+        return set_bool(text, field, error);
+    case SCHEMA_COUNT:
+    case SCHEMA_SIZE:
+    case SCHEMA_DURATION:
+        return set_amount(key, text, field, error);
+    case SCHEMA_WORD:
+        if ((rc = find_word(key, text, &word, error)) == OK)
+            store(field, key->size, word);
+        return rc;
+    case SCHEMA_WORDS:
+        return set_words(key, text, field, error);
+    case SCHEMA_ADDRESS:
+        if ((rc = parse_address(text, owner, error)) < 0)
+            return rc;
+        return set_text(text, field, error);
+    case SCHEMA_GROUP:
+        break;
+    }
+    return ERR_INVALID;
+}
+
+static void list_units(const struct unit *units, char *out, size_t size)
+{
+    size_t n = 0;
+
+    for (const struct unit *u = units; u->word && n < size; u++) {
+        const char *glue = u == units ? "" : u[1].word ? ", " : " or ";
+
+        n += (size_t)snprintf(out + n, size - n, "%s%s", glue, u->word);
+    }
+}
+
+static void list_words(const struct schema_word *words, char *out, size_t size)
+{
+    size_t n = 0;
+
+    for (const struct schema_word *w = words; w->word && n < size; w++)
+        n += (size_t)snprintf(out + n, size - n, "%s%s", w == words ? "" : ", ",
+                              w->word);
+}
+
+const char *value_describe(const struct schema_key *key, char *out, size_t size)
+{
+    char list[256] = "";
+
+    switch (key->type) {
+    case SCHEMA_TEXT:
+        snprintf(out, size, "a text");
+        break;
+    case SCHEMA_BOOL:
+        snprintf(out, size, "true or false");
+        break;
+    case SCHEMA_COUNT:
+        snprintf(out, size, "a whole number, %s to %s", key->min, key->max);
+        break;
+    case SCHEMA_SIZE:
+        list_units(sizes, list, sizeof(list));
+        snprintf(out, size, "%s to %s, a number of bytes or with %s", key->min,
+                 key->max, list);
+        break;
+    case SCHEMA_DURATION:
+        list_units(durations, list, sizeof(list));
+        snprintf(out, size, "%s to %s, a whole number with %s", key->min, key->max,
+                 list);
+        break;
+    case SCHEMA_WORD:
+        list_words(key->words, list, sizeof(list));
+        snprintf(out, size, "%s%s", key->words[1].word ? "one of " : "", list);
+        break;
+    case SCHEMA_WORDS:
+        list_words(key->words, list, sizeof(list));
+        snprintf(out, size, "a list, any of %s", list);
+        break;
+    case SCHEMA_ADDRESS:
+        snprintf(out, size, "127.0.0.1:7222, 0.0.0.0:7222 or \"[::1]:7222\"");
+        break;
+    case SCHEMA_GROUP:
+        snprintf(out, size, "further keys");
+        break;
+    }
+    return out;
+}
+
+const char *value_default(const struct schema_key *key)
+{
+    if (!key->fallback)
+        return NULL;
+    if (*key->fallback)
+        return key->fallback;
+    return key->type == SCHEMA_WORDS ? "[]" : "not set";
+}

@@ -1,0 +1,56 @@
+/* registry.h - who is known on this shard: id -> device.
+ *
+ * A hash table of 8-byte places (hash and reference) over devices that live in blocks
+ * and never move. The caller extends a device by embedding it first in a struct of its
+ * own and telling its size. The hash is keyed (hash.h), because peers choose their ids.
+ *
+ * One thread. */
+#pragma once
+
+#include "base/hash.h"
+#include "base/id.h"
+
+struct device {
+    struct id id;
+    uint32_t hash; /* the half that the table uses */
+    uint32_t ref;  /* its number in the blocks */
+};
+
+struct registry_place {
+    uint32_t hash;
+    uint32_t ref; /* 0: free */
+};
+
+struct registry {
+    struct registry_place *places;
+    size_t size; /* a power of two, or 0 */
+    size_t used;
+    size_t object_size;
+    char **blocks;
+    size_t block_count;
+    uint32_t per_block; /* devices in a block */
+    uint32_t free_refs; /* head of the list of freed devices; 0: none */
+    uint32_t next_ref;
+    uint32_t
+        epoch; /* counts removals: a remembered pointer is valid within one epoch */
+};
+
+void registry_init(struct registry *r, size_t object_size);
+void registry_fini(struct registry *r);
+
+/* `hash` is hash_bytes() over the id; the same for all calls with that id. */
+struct device *registry_find(const struct registry *r, const struct id *id,
+                             uint64_t hash);
+
+/* A new device, zeroed but for its head; it must not be there yet. NULL: memory is out.
+ */
+MUST_CHECK struct device *registry_try_add(struct registry *r, const struct id *id,
+                                           uint64_t hash);
+void registry_remove(struct registry *r, struct device *d);
+
+/* All devices, in no order; starts with NULL, ends with NULL. The current one may be
+ * removed meanwhile. */
+struct device *registry_next(const struct registry *r, const struct device *d);
+
+/* For tests: asserts that every device is found and the counts add up. */
+void registry_check(const struct registry *r);

@@ -1,0 +1,241 @@
+/* A configuration becomes the supervisor's plan here, and the supervisor's callbacks
+ * become calls of the worker: neither of them knows the other. */
+#include "gateway.h"
+#include "base/id.h"
+#include "codec/ttms.h"
+#include "config/config.h"
+#include "supervisor/supervisor.h"
+#include "worker.h"
+
+#include <arpa/inet.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define WHERE_MAX 512
+
+struct gateway_plan {
+    struct supervisor_plan plan;
+    struct config *config;
+    struct listen_at *listeners;
+    char (
+        *where)[WHERE_MAX]; /* of each listener's address, then of data_dir and user */
+};
+
+static int override(char **field, const char *given)
+{
+    char *copy;
+
+    if (!given)
+        return OK;
+    if (!(copy = strdup(given)))
+        return ERR_NOMEM;
+    free(*field);
+    *field = copy;
+    return OK;
+}
+
+/* The file, then the command line. */
+static int load(const struct gateway_options *o, FILE *errors, struct config **out)
+{
+    struct config *c = NULL;
+    int rc;
+
+    if ((rc = config_load(o->file, errors, &c)) < 0 ||
+        (rc = override(&c->data_dir, o->data_dir)) < 0)
+        goto fail;
+    if (o->data_dir)
+        c->data_dir_place.line = 0;
+    if ((o->log_level && (rc = log_parse_level(o->log_level, &c->log_level)) < 0) ||
+        (o->log_topics && (rc = log_parse_topics(o->log_topics, &c->log_topics)) < 0))
+        goto fail;
+    *out = c;
+    return OK;
+fail:
+    config_free(&c);
+    return rc;
+}
+
+static void free_plan(struct gateway_plan **plan)
+{
+    if (!*plan)
+        return;
+    config_free(&(*plan)->config);
+    free((*plan)->listeners);
+    free((*plan)->where);
+    free(*plan);
+    *plan = NULL;
+}
+
+static void fill_plan(struct gateway_plan *p, const struct gateway_options *o)
+{
+    const struct config *c = p->config;
+    size_t n = c->listener_count;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct listener_config *l = &c->listeners[i];
+
+        p->listeners[i] = (struct listen_at){
+            .name = l->name,
+            .where = config_where(c, l->place, p->where[i], WHERE_MAX),
+            .address = l->address,
+            .address_size = l->address_size,
+        };
+    }
+    p->plan = (struct supervisor_plan){
+        .data_dir = c->data_dir,
+        .data_dir_where =
+            o->data_dir ? "--data"
+                        : config_where(c, c->data_dir_place, p->where[n], WHERE_MAX),
+        .user = c->user,
+        .user_where = config_where(c, c->user_place, p->where[n + 1], WHERE_MAX),
+        .listeners = p->listeners,
+        .listener_count = n,
+        .max_restarts = c->max_restarts,
+        .max_restart_delay_ms = c->max_restart_delay_ms,
+        .stuck_timeout_ms = c->stuck_timeout_ms,
+        .drain_timeout_ms = c->drain_timeout_ms,
+        .log_level = (int)c->log_level,
+        .log_topics = c->log_topics,
+    };
+}
+
+static int make_plan(const struct gateway_options *o, FILE *errors,
+                     struct gateway_plan **out)
+{
+    struct gateway_plan *p = calloc(1, sizeof(*p));
+    int rc = ERR_NOMEM;
+
+    if (!p || (rc = load(o, errors, &p->config)) < 0)
+        goto fail;
+    rc = ERR_NOMEM;
+    if (!(p->listeners = calloc(p->config->listener_count, sizeof(*p->listeners))) ||
+        !(p->where = calloc(p->config->listener_count + 2, sizeof(*p->where))))
+        goto fail;
+    fill_plan(p, o);
+    *out = p;
+    return OK;
+fail:
+    free_plan(&p);
+    return rc;
+}
+
+static int work(void *user, const struct supervisor_plan *plan, const int *fds,
+                struct vital *vital)
+{
+    const struct gateway_plan *p = CONTAINER_OF(plan, struct gateway_plan, plan);
+
+    (void)user;
+    return worker_run(p->config, fds, vital);
+}
+
+/* The problems of a reload go to the log, line by line. */
+static void log_problems(char *text)
+{
+    char *rest = text;
+    char *line;
+
+    while ((line = strsep(&rest, "\n"))) {
+        if (*line)
+            log_error(CONFIG, "holdfast config refused %s", line);
+    }
+}
+
+static const struct supervisor_plan *reload(void *user)
+{
+    struct gateway_plan *next = NULL;
+    char *said = NULL;
+    size_t size = 0;
+    FILE *errors = open_memstream(&said, &size);
+    int rc = errors ? make_plan(user, errors, &next) : ERR_NOMEM;
+
+    if (errors)
+        fclose(errors);
+    if (rc < 0 && said)
+        log_problems(said);
+    free(said);
+    return next ? &next->plan : NULL;
+}
+
+static bool is_same_work(const struct supervisor_plan *former,
+                         const struct supervisor_plan *next)
+{
+    return config_is_same_work(CONTAINER_OF(former, struct gateway_plan, plan)->config,
+                               CONTAINER_OF(next, struct gateway_plan, plan)->config);
+}
+
+static void discard(void *user, const struct supervisor_plan *plan)
+{
+    struct gateway_plan *p = CONTAINER_OF(plan, struct gateway_plan, plan);
+
+    (void)user;
+    free_plan(&p);
+}
+
+int gateway_run(const struct gateway_options *options)
+{
+    static const struct supervisor_ops ops = {work, reload, is_same_work, discard};
+    struct gateway_options kept = *options;
+    struct gateway_plan *p = NULL;
+
+    if (make_plan(options, stderr, &p) < 0)
+        return EXIT_USAGE;
+    log_setup(p->config->log_level, p->config->log_topics);
+    log_info(MAIN, "holdfast starts version=%s pid=%d config=%s data_dir=%s",
+             HOLDFAST_VERSION, (int)getpid(),
+             p->config->file ? p->config->file : "(defaults)", p->config->data_dir);
+    return supervisor_run(&p->plan, &ops, &kept);
+}
+
+static bool is_loopback(const struct listener_config *l)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&l->address;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&l->address;
+
+    if (l->address.ss_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+    return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+}
+
+static void describe(const struct config *c)
+{
+    char shards[16] = "one per core";
+
+    if (c->shards > 0)
+        snprintf(shards, sizeof(shards), "%u", c->shards);
+    printf("  data in     %s\n", c->data_dir);
+    printf("  shards      %s\n", shards);
+    if (c->user)
+        printf("  user        %s\n", c->user);
+    for (size_t i = 0; i < c->listener_count; i++) {
+        const struct listener_config *l = &c->listeners[i];
+
+        printf("  listener    %s: %s on %s, %s; length %s, durability %s%s%s\n",
+               l->name, protocol_word(l->protocol), l->address_text,
+               is_loopback(l) ? "this machine only" : "open to the network",
+               ttms_length_word(l->length),
+               l->durability == DURABILITY_ALL ? "all" : "offline",
+               l->receipts ? ", receipts" : "",
+               l->reply_heartbeats ? ", replies to heartbeats" : "");
+    }
+}
+
+int gateway_check(const struct gateway_options *options)
+{
+    struct config *c = NULL;
+    char where[WHERE_MAX];
+
+    if (load(options, stderr, &c) < 0)
+        return EXIT_USAGE;
+    if (c->user && !getpwnam(c->user)) {
+        fprintf(stderr, "%s: there is no user `%s` on this machine\n",
+                config_where(c, c->user_place, where, sizeof(where)), c->user);
+        config_free(&c);
+        return EXIT_USAGE;
+    }
+    printf("%s: configuration is valid\n",
+           options->file ? options->file : "(defaults)");
+    describe(c);
+    config_free(&c);
+    return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,159 @@
+#include "mailbox/salvage.h"
+
+#include "base/log.h"
+#include "mailbox/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define AT_ONCE_BYTES (16u << 20) /* in one transaction */
+#define MOST_DAMAGED  1000
+
+struct target {
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi;
+    size_t bytes;
+    uint64_t records;
+};
+
+static int begin(struct target *t)
+{
+    int rc = mdb_txn_begin(t->env, NULL, 0, &t->txn);
+
+    if (rc != 0) {
+        t->txn = NULL;
+        return rc;
+    }
+    t->bytes = 0;
+    return mdb_dbi_open(t->txn, NULL, MDB_INTEGERKEY, &t->dbi);
+}
+
+static int commit(struct target *t)
+{
+    int rc = mdb_txn_commit(t->txn);
+
+    t->txn = NULL;
+    return rc;
+}
+
+static int put(struct target *t, uint64_t key, struct slice value)
+{
+    MDB_val k = {.mv_size = sizeof(key), .mv_data = &key};
+    MDB_val v = {.mv_size = value.size, .mv_data = (void *)(uintptr_t)value.data};
+    int rc = mdb_put(t->txn, t->dbi, &k, &v, MDB_NOOVERWRITE);
+
+    t->bytes += value.size;
+    return rc;
+}
+
+static int on_record(void *user, uint64_t key, struct slice value)
+{
+    struct target *t = user;
+    struct record record;
+    int rc;
+
+    if (key == 0 || record_decode(value, key, &record) < 0)
+        return OK;
+    rc = put(t, key, value);
+    if (rc == MDB_KEYEXIST)
+        return OK;
+    if (rc == 0)
+        t->records++;
+    if (rc == 0 && t->bytes > AT_ONCE_BYTES && (rc = commit(t)) == 0)
+        rc = begin(t);
+    return rc; /* LMDB's errors are no enum err; salvage() tells them apart */
+}
+
+static int copy(const char *path, struct pages *pages, size_t map_size,
+                struct slice mark, uint64_t *records)
+{
+    struct target t = {0};
+    int rc;
+
+    if ((rc = mdb_env_create(&t.env)) != 0)
+        return rc;
+    if ((rc = mdb_env_set_mapsize(t.env, map_size)) != 0 ||
+        (rc = mdb_env_open(t.env, path, MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS, 0600)) !=
+            0)
+        goto out;
+    if ((rc = begin(&t)) != 0 || (rc = put(&t, 0, mark)) != 0 ||
+        (rc = pages_each_record(pages, on_record, &t)) != 0 || (rc = commit(&t)) != 0)
+        goto out;
+    *records = t.records;
+out:
+    if (t.txn)
+        mdb_txn_abort(t.txn);
+    mdb_env_close(t.env);
+    return rc;
+}
+
+/* Both take `dir`, so that no long path is built twice; false: errno says why. */
+static bool keep_damaged(const char *dir, const char *data, char kept[PATH_MAX])
+{
+    for (int n = 1; n <= MOST_DAMAGED; n++) {
+        snprintf(kept, PATH_MAX, "%s/data.mdb.damaged-%d", dir, n);
+        if (link(data, kept) == 0)
+            return true;
+        if (errno != EEXIST)
+            return false;
+    }
+    return false;
+}
+
+static bool sync_dir(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = fd >= 0 && fsync(fd) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return synced;
+}
+
+static int give_up(const char *dir, const char *doing, int error)
+{
+    log_error(
+        MAILBOX,
+        "store cannot be salvaged dir=%s while=%s error=\"%s\"; nothing was changed",
+        dir, doing, mdb_strerror(error));
+    return error == ENOSPC || error == EDQUOT ? ERR_NOSPACE
+           : error == ENOMEM                  ? ERR_NOMEM
+                                              : ERR_IO;
+}
+
+int salvage(const char *dir, struct pages *pages, size_t map_size, struct slice mark)
+{
+    char data[PATH_MAX], fresh[PATH_MAX], kept[PATH_MAX], lock[PATH_MAX];
+    uint64_t records = 0;
+    int error;
+
+    snprintf(data, sizeof(data), "%s/data.mdb", dir);
+    snprintf(fresh, sizeof(fresh), "%s/salvaged.mdb", dir);
+    snprintf(lock, sizeof(lock), "%s/lock.mdb", dir);
+    if (unlink(fresh) < 0 && errno != ENOENT) /* of an attempt that was cut short */
+        return give_up(dir, "unlink", errno);
+    if ((error = copy(fresh, pages, map_size, mark, &records)) != 0) {
+        (void)unlink(fresh);
+        return give_up(dir, "copying", error);
+    }
+    if (!keep_damaged(dir, data, kept) || !sync_dir(dir))
+        return give_up(dir, "keeping the old file", errno);
+    /* It counts the old file's transactions; who still reads that one keeps both. */
+    if (unlink(lock) < 0 && errno != ENOENT)
+        return give_up(dir, "unlink", errno);
+    if (rename(fresh, data) < 0 || !sync_dir(dir))
+        return give_up(dir, "putting the new file in place", errno);
+    log_error(
+        MAILBOX,
+        "store salvaged dir=%s messages=%llu: what was sound goes on; the damaged "
+        "file is kept as %s for whoever wants to look into it",
+        dir, (unsigned long long)records, kept);
+    return OK;
+}

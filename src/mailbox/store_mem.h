@@ -1,0 +1,39 @@
+/* store_mem.h - the store in memory, for tests: fails on demand.
+ *
+ * What is committed outlives close and open, as on a disk; there is one such disk per
+ * process, and only one thread may use it. */
+#pragma once
+
+#include "mailbox/store.h"
+
+extern const struct store_engine store_mem;
+
+#define MEM_CALLS(X)                                                                   \
+    X(OPEN) X(SCAN) X(BEGIN) X(PUT) X(REMOVE) X(COMMIT) X(READ) X(RESERVE)
+
+enum mem_call {
+#define X(name) MEM_##name,
+    MEM_CALLS(X)
+#undef X
+        MEM_CALL_COUNT
+};
+
+/* An empty disk with nothing wrong with it. */
+void store_mem_wipe(void);
+
+/* The `nth` call from now (1: the next one) and `times - 1` after it answer `rc`. */
+void store_mem_fail(enum mem_call call, unsigned nth, unsigned times, int rc);
+
+/* The next commit that fails reaches the disk all the same. */
+void store_mem_keep_failed_commit(void);
+
+/* Full: a commit that adds records answers ERR_NOSPACE; one that only removes succeeds
+ * if the reserve was given up. */
+void store_mem_set_full(bool is_full);
+
+/* Flips a bit of a stored record; false if there is no such record or byte. */
+bool store_mem_flip(uint64_t seq, size_t byte);
+
+/* For looking: how many records, and commits that succeeded since the wipe. */
+size_t store_mem_records(void);
+unsigned store_mem_commits(void);

@@ -1,0 +1,168 @@
+/* From the command line to the gateway, or to a command for people. */
+#include "base/log.h"
+#include "cli/mail.h"
+#include "config/config.h"
+#include "gateway.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char help[] =
+    "usage: holdfast [OPTIONS]             run the gateway, in the foreground\n"
+    "       holdfast -t [OPTIONS]          check the configuration and show what it "
+    "does\n"
+    "       holdfast mail COMMAND ...      look at stored messages; `holdfast mail "
+    "--help`\n"
+    "\n"
+    "Relays binary messages between TCP terminals and loses none. Without a "
+    "configuration\n"
+    "it serves the terminal relay on 127.0.0.1:7222 and keeps its data in\n"
+    "./holdfast-data.\n"
+    "\n"
+    "  -c, --config FILE      settings, in YAML; etc/holdfast.yaml shows them all\n"
+    "  -t, --test             check the settings and exit\n"
+    "      --data DIR         keep the data there, whatever the settings say\n"
+    "      --log-level LEVEL  error, warn, info (default) or debug\n"
+    "  -T, --topics LIST      let every line of these topics pass, for example "
+    "net,codec\n"
+    "      --help-config      list all settings with default, range and meaning\n"
+    "      --version          print the version\n"
+    "  -h, --help             print this\n"
+    "\n"
+    "Signals: TERM or INT drains and ends, a second one ends at once; HUP reads the\n"
+    "configuration again.\n"
+    "Exit status: 0 ended in order; 1 a failure while running; 2 the command line or "
+    "the\n"
+    "configuration is wrong.\n";
+
+enum { OPTION_DATA = 256, OPTION_LEVEL, OPTION_HELP_CONFIG, OPTION_VERSION };
+
+static const struct option long_options[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"test", no_argument, NULL, 't'},
+    {"data", required_argument, NULL, OPTION_DATA},
+    {"log-level", required_argument, NULL, OPTION_LEVEL},
+    {"topics", required_argument, NULL, 'T'},
+    {"help-config", optional_argument, NULL, OPTION_HELP_CONFIG},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+static int usage_error(void)
+{
+    fputs("`holdfast --help` tells how to use it.\n", stderr);
+    return EXIT_USAGE;
+}
+
+/* Output that could not be written (a full disk, a closed pipe) is a failure too. */
+static int finish_output(void)
+{
+    return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int print_help(void)
+{
+    fputs(help, stdout);
+    return finish_output();
+}
+
+static int print_version(void)
+{
+    puts("holdfast " HOLDFAST_VERSION);
+    return finish_output();
+}
+
+/* `man` is how docs/update-reference gets the manual page's part. */
+static int print_settings(const char *form)
+{
+    if (form && strcmp(form, "man") == 0)
+        config_print_manual(stdout);
+    else
+        config_print_reference(stdout);
+    return finish_output();
+}
+
+static bool check_log_options(const struct gateway_options *o)
+{
+    enum log_level level;
+    uint32_t topics;
+
+    if (o->log_level && log_parse_level(o->log_level, &level) < 0) {
+        fprintf(stderr, "holdfast: there is no log level `%s`\n", o->log_level);
+        return false;
+    }
+    if (o->log_topics && log_parse_topics(o->log_topics, &topics) < 0) {
+        fprintf(stderr, "holdfast: there is a topic in `%s` that does not exist\n",
+                o->log_topics);
+        return false;
+    }
+    return true;
+}
+
+static int run_gateway(int argc, char **argv)
+{
+    struct gateway_options options = {0};
+    bool only_check = false;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "c:tT:h", long_options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            options.file = optarg;
+            break;
+        case 't':
+            only_check = true;
+            break;
+        case OPTION_DATA:
+            options.data_dir = optarg;
+            break;
+        case OPTION_LEVEL:
+            options.log_level = optarg;
+            break;
+        case 'T':
+            options.log_topics = optarg;
+            break;
+        case OPTION_HELP_CONFIG:
+            return print_settings(optarg);
+        case OPTION_VERSION:
+            return print_version();
+        case 'h':
+            return print_help();
+        default:
+            return usage_error();
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "holdfast: there is no command `%s`\n", argv[optind]);
+        return usage_error();
+    }
+    if (!check_log_options(&options))
+        return usage_error();
+    return only_check ? gateway_check(&options) : gateway_run(&options);
+}
+
+/* Started with a standard stream closed, the next file to be opened would take its
+ * number, and the log would be written into it. */
+static void hold_standard_streams(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+int main(int argc, char **argv)
+{
+    hold_standard_streams();
+    if (argc > 1 && strcmp(argv[1], "mail") == 0)
+        return cli_mail(argc - 1, argv + 1);
+    return run_gateway(argc, argv);
+}

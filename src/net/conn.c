@@ -1,0 +1,482 @@
+/* The connection's state machine. Input: one read per wake-up into the shard's buffer,
+ * so that a busy peer cannot starve others and an idle one owns nothing. Output:
+ * gathered during the turn, written once at its end, kept until the peer's TCP
+ * acknowledged it. */
+#include "net/conn_inside.h"
+#include "base/log.h"
+#include "net/shard.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* An incomplete frame up to this size is copied in front of the next read; a larger one
+ * grows where it is. */
+#define REST_IN_FRONT (16 * 1024)
+#define REST_STEP     (64 * 1024)
+
+/* Memory per idle terminal is a promise (docs/performance.md). */
+static_assert(sizeof(struct conn) <= 224, "an idle connection has grown");
+
+static const uint8_t may_become[CONN_STATE_COUNT] = {
+    [CONN_ACCEPT] =
+        BIT(CONN_READ) | BIT(CONN_PROCESS) | BIT(CONN_WRITE) | BIT(CONN_CLOSING),
+    [CONN_READ] = BIT(CONN_PROCESS) | BIT(CONN_WRITE) | BIT(CONN_CLOSING),
+    [CONN_PROCESS] =
+        BIT(CONN_ACCEPT) | BIT(CONN_READ) | BIT(CONN_WRITE) | BIT(CONN_CLOSING),
+    [CONN_WRITE] =
+        BIT(CONN_ACCEPT) | BIT(CONN_READ) | BIT(CONN_PROCESS) | BIT(CONN_CLOSING),
+    [CONN_CLOSING] = 0,
+};
+
+static const char *const state_words[] = {
+#define X(name, word) word,
+    CONN_STATES(X)
+#undef X
+};
+
+static const char *const reason_words[] = {
+#define X(name, word, text) word,
+    CLOSE_REASONS(X)
+#undef X
+};
+
+const char *close_reason_word(uint8_t reason)
+{
+    return reason < CLOSE_REASON_COUNT ? reason_words[reason] : "unknown";
+}
+
+const char *conn_state_word(uint8_t state)
+{
+    return state < CONN_STATE_COUNT ? state_words[state] : "unknown";
+}
+
+/* The only place where a connection changes its state. */
+void conn_enter(struct conn *c, enum conn_state next)
+{
+    if (c->state == next)
+        return;
+    assert(may_become[c->state] & BIT(next));
+    log_debug(NET, "session %" PRIx64 " enters state=%s from=%s", conn_number(c),
+              state_words[next], state_words[c->state]);
+    list_remove(&c->shard->in[c->state], &c->link);
+    c->state = (uint8_t)next;
+    list_append(&c->shard->in[next], &c->link);
+}
+
+/* What epoll shall watch for it. */
+static uint32_t wanted_events(const struct conn *c)
+{
+    return (c->holds ? 0 : EPOLLIN) | (c->blocked ? EPOLLOUT : 0u);
+}
+
+static void note_events(struct conn *c)
+{
+    c->watches_in = c->holds == 0;
+    c->watches_out = c->blocked;
+}
+
+void conn_settle(struct conn *c)
+{
+    if (conn_is_closing(c))
+        return;
+    conn_enter(c, c->holds        ? CONN_PROCESS
+                  : c->blocked    ? CONN_WRITE
+                  : c->registered ? CONN_READ
+                                  : CONN_ACCEPT);
+    if (c->watches_in == (c->holds == 0) && c->watches_out == c->blocked)
+        return;
+    note_events(c);
+    if (loop_change(&c->shard->loop, c->fd, wanted_events(c), &c->source) < 0)
+        conn_close(c, CLOSE_NO_MEMORY);
+}
+
+void conn_make_due(struct conn *c)
+{
+    if (c->is_due)
+        return;
+    c->is_due = true;
+    c->next_due = c->shard->due;
+    c->shard->due = c;
+}
+
+/* ---- input ---- */
+
+static void drop_rest(struct conn *c)
+{
+    if (!c->rest)
+        return;
+    buf_fini(&c->rest->bytes);
+    slab_free(&c->shard->rests, c->rest);
+    c->rest = NULL;
+}
+
+static bool is_within(const struct buf *b, struct slice s)
+{
+    return s.data >= b->mem && s.data < b->mem + b->size;
+}
+
+/* Keeps `left`, which lies in the shard's buffer or at the end of c->rest itself. */
+static void keep_rest(struct conn *c, struct slice left)
+{
+    if (left.size == 0) {
+        drop_rest(c);
+        return;
+    }
+    if (c->rest && is_within(&c->rest->bytes, left)) {
+        buf_consume(&c->rest->bytes, buf_used(&c->rest->bytes) - left.size);
+        return;
+    }
+    if (!c->rest && !(c->rest = slab_try_alloc(&c->shard->rests)))
+        goto fail;
+    buf_clear(&c->rest->bytes);
+    if (buf_try_append(&c->rest->bytes, left) < 0)
+        goto fail;
+    return;
+fail:
+    conn_close(c, CLOSE_NO_MEMORY);
+}
+
+/* The time-out runs from the incomplete frame's first byte, not from its last one. */
+static void watch_rest(struct conn *c, bool progressed)
+{
+    struct loop *l = &c->shard->loop;
+    int64_t due_ms;
+
+    if (!c->rest)
+        return;
+    if (c->rest->since_ms == 0 || progressed)
+        c->rest->since_ms = l->now_ms;
+    due_ms = c->rest->since_ms + c->listener->read_timeout_ms;
+    if (!timer_is_armed(&c->timer) || c->timer.due_ms > due_ms)
+        wheel_arm(&l->wheel, &c->timer, due_ms);
+}
+
+void conn_digest(struct conn *c, struct slice in, bool more_waits)
+{
+    size_t used = c->listener->ops->on_input(c, in, more_waits);
+
+    if (c->moved || conn_is_closing(c))
+        return;
+    assert(used <= in.size);
+    keep_rest(c, slice_from(in, used));
+    if (!conn_is_closing(c))
+        watch_rest(c, used > 0);
+}
+
+enum close_reason conn_reason_of(int err)
+{
+    switch (err) {
+    case ECONNRESET:
+    case EPIPE:
+        return CLOSE_RESET;
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+        return CLOSE_DEAD;
+    default:
+        return CLOSE_IO_ERROR;
+    }
+}
+
+/* A read that left room has emptied the socket; one that filled it may have, too. */
+static bool more_is_waiting(const struct conn *c, size_t got, size_t room)
+{
+    int left = 0;
+
+    return got == room && ioctl(c->fd, FIONREAD, &left) == 0 && left > 0;
+}
+
+/* False: nothing was there, or the connection is closing. */
+static bool read_once(struct conn *c)
+{
+    struct slice rest = c->rest ? buf_peek(&c->rest->bytes) : (struct slice){0};
+    uint8_t *to = c->shard->input;
+    size_t room = SHARD_INPUT_SIZE;
+    bool in_front = rest.size <= REST_IN_FRONT;
+    ssize_t n;
+
+    if (!in_front) {
+        room = REST_STEP;
+        if (!(to = buf_try_reserve(&c->rest->bytes, room))) {
+            conn_close(c, CLOSE_NO_MEMORY);
+            return false;
+        }
+    } else if (rest.size) {
+        memcpy(to, rest.data, rest.size);
+        to += rest.size;
+        room -= rest.size;
+    }
+
+    n = recv(c->fd, to, room, MSG_DONTWAIT);
+    if (n <= 0) {
+        if (n == 0)
+            conn_close(c, CLOSE_PEER_CLOSED);
+        else if (errno != EAGAIN && errno != EINTR)
+            conn_close(c, conn_reason_of(errno));
+        return false;
+    }
+    c->rx_bytes += (uint64_t)n;
+    if (in_front) {
+        conn_digest(c, slice_of(c->shard->input, rest.size + (size_t)n),
+                    more_is_waiting(c, (size_t)n, room));
+    } else {
+        buf_commit(&c->rest->bytes, (size_t)n);
+        conn_digest(c, buf_peek(&c->rest->bytes), more_is_waiting(c, (size_t)n, room));
+    }
+    return true;
+}
+
+static size_t rest_size(const struct conn *c)
+{
+    return c->rest ? buf_used(&c->rest->bytes) : 0;
+}
+
+/* Nobody is made to wait any more: a hold only interrupts, unless the session cannot go
+ * on without what it waits for. */
+static void digest_held(struct conn *c)
+{
+    size_t before;
+
+    do {
+        c->holds = 0;
+        before = rest_size(c);
+        if (before)
+            conn_digest(c, buf_peek(&c->rest->bytes), false);
+    } while (c->holds && !conn_is_closing(c) && !c->moved && rest_size(c) < before);
+    if (!conn_is_closing(c) && !c->moved)
+        c->holds = 0;
+}
+
+void conn_read_out(struct conn *c)
+{
+    do
+        digest_held(c);
+    while (!conn_is_closing(c) && !c->moved && read_once(c));
+}
+
+static void on_events(struct source *s, uint32_t events)
+{
+    struct conn *c = CONTAINER_OF(s, struct conn, source);
+
+    if (c->moved || conn_is_closing(c))
+        return; /* an event fetched before it left */
+    if (events & (EPOLLERR | EPOLLHUP)) {
+        conn_read_out(c); /* what came before the end counts; then recv tells the end */
+        return;
+    }
+    if (events & EPOLLOUT) {
+        c->blocked = false;
+        conn_make_due(c);
+        conn_settle(c);
+    }
+    if (events & EPOLLIN && !c->holds && !conn_is_closing(c))
+        (void)read_once(c);
+}
+
+static void on_timer(struct timer *t, int64_t now_ms)
+{
+    struct conn *c = CONTAINER_OF(t, struct conn, timer);
+    const struct listener *l = c->listener;
+    int64_t next_ms = INT64_MAX;
+
+    if (!c->registered)
+        next_ms = c->opened_ms + l->register_timeout_ms;
+    if (next_ms <= now_ms) {
+        conn_close(c, CLOSE_REGISTER_TIMEOUT);
+        return;
+    }
+    if (c->rest) {
+        int64_t due_ms = c->rest->since_ms + l->read_timeout_ms;
+
+        if (c->holds) /* it is we who do not read */
+            due_ms = now_ms + l->read_timeout_ms;
+        if (due_ms <= now_ms) {
+            conn_close(c, CLOSE_READ_TIMEOUT);
+            return;
+        }
+        next_ms = due_ms < next_ms ? due_ms : next_ms;
+    }
+    if (next_ms != INT64_MAX)
+        wheel_arm(&c->shard->loop.wheel, t, next_ms);
+}
+
+void conn_registered(struct conn *c)
+{
+    c->registered = true;
+    conn_settle(c);
+}
+
+void conn_hold(struct conn *c)
+{
+    assert(c->holds < UINT16_MAX);
+    c->holds++;
+    conn_settle(c);
+}
+
+void conn_release(struct conn *c)
+{
+    assert(c->holds > 0);
+    if (--c->holds > 0 || conn_is_closing(c))
+        return;
+    if (!c->resumed) {
+        c->resumed = true;
+        c->shard->resumed++;
+        c->shard->loop.again = true;
+        conn_make_due(c);
+    }
+    conn_settle(c); /* also when it was held again since: it is to be read from */
+}
+
+void conn_resume(struct conn *c)
+{
+    if (!c->resumed)
+        return;
+    c->resumed = false;
+    c->shard->resumed--;
+    if (!c->holds && !conn_is_closing(c) && c->rest)
+        conn_digest(c, buf_peek(&c->rest->bytes), false);
+}
+
+/* ---- life ---- */
+
+/* Puts a connection, new or moved here, onto this shard. */
+int conn_settle_in(struct shard *s, struct conn *c)
+{
+    c->shard = s;
+    c->source.ready = on_events;
+    c->timer.expired = on_timer;
+    note_events(c);
+    if (shard_give_slot(s, c) < 0)
+        return ERR_NOMEM;
+    if (loop_add(&s->loop, c->fd, wanted_events(c), &c->source) < 0) {
+        shard_take_slot(s, c);
+        return ERR_NOMEM;
+    }
+    list_append(&s->in[c->state], &c->link);
+    if (!c->registered)
+        wheel_arm(&s->loop.wheel, &c->timer,
+                  c->opened_ms + c->listener->register_timeout_ms);
+    return OK;
+}
+
+struct conn *conn_open(struct shard *s, const struct listener *l, int fd,
+                       const struct sockaddr_in6 *peer)
+{
+    struct conn *c = slab_try_alloc(&s->conns);
+
+    if (!c)
+        goto fail;
+    c->fd = fd;
+    c->listener = l;
+    c->number = shard_next_number(s) & CONN_NUMBER_MASK;
+    c->opened_ms = s->loop.now_ms;
+    c->peer_ip = peer->sin6_addr;
+    c->peer_port = ntohs(peer->sin6_port);
+    c->state = CONN_ACCEPT;
+    if (conn_settle_in(s, c) < 0)
+        goto fail;
+    return c;
+fail:
+    if (c)
+        slab_free(&s->conns, c);
+    close(fd);
+    return NULL;
+}
+
+/* "127.0.0.1:5000", "[2001:db8::1]:5000" */
+static const char *peer_text(const struct conn *c, char *text, size_t size)
+{
+    char ip[INET6_ADDRSTRLEN] = "?";
+
+    if (IN6_IS_ADDR_V4MAPPED(&c->peer_ip)) {
+        inet_ntop(AF_INET, &c->peer_ip.s6_addr[12], ip, sizeof(ip));
+        snprintf(text, size, "%s:%u", ip, c->peer_port);
+    } else {
+        inet_ntop(AF_INET6, &c->peer_ip, ip, sizeof(ip));
+        snprintf(text, size, "[%s]:%u", ip, c->peer_port);
+    }
+    return text;
+}
+
+static void log_close(const struct conn *c)
+{
+    char peer[INET6_ADDRSTRLEN + 16], who[128] = "";
+    int64_t age_ms = c->shard->loop.now_ms - c->opened_ms;
+
+    c->listener->ops->describe(c, who, sizeof(who));
+    LOG_SESSION(LOG_INFO,
+                "session %" PRIx64 " closed reason=%s %s%slistener=%s peer=%s "
+                "age_s=%" PRId64 ".%03d rx=%u tx=%u rx_bytes=%" PRIu64
+                " tx_bytes=%" PRIu64,
+                conn_number(c), reason_words[c->reason], who, *who ? " " : "",
+                c->listener->name, peer_text(c, peer, sizeof(peer)), age_ms / 1000,
+                (int)(age_ms % 1000), c->rx_frames, c->tx_frames, c->rx_bytes,
+                c->tx_bytes);
+}
+
+/* What comes back from the output will be sent again: throw away the kernel's copy, so
+ * that the peer does not get it twice. */
+static void reset_on_close(const struct conn *c)
+{
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    const struct output *o = c->owed ? &c->owed->output : NULL;
+
+    if (o && (o->recalled || !output_is_empty(o)))
+        (void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
+/* Takes it off everything but the turn's lists, which look at its state. */
+void conn_leave(struct conn *c)
+{
+    struct shard *s = c->shard;
+
+    loop_remove(&s->loop, c->fd);
+    wheel_stop(&s->loop.wheel, &c->timer);
+    if (c->owed)
+        acks_unwatch(c->owed);
+    shard_take_slot(s, c);
+}
+
+void conn_close(struct conn *c, enum close_reason reason)
+{
+    struct shard *s = c->shard;
+
+    if (conn_is_closing(c) || c->moved)
+        return;
+    if (c->owed && !c->blocked && output_unwritten(&c->owed->output))
+        (void)!output_write(&c->owed->output,
+                            c->fd); /* an answer may still get through */
+    conn_acknowledge(c);
+    if (conn_is_closing(c))
+        return;
+    c->reason = (uint8_t)reason;
+    conn_enter(c, CONN_CLOSING);
+    conn_leave(c);
+    c->listener->ops->on_close(c);
+    reset_on_close(c);
+    close(c->fd);
+    c->fd = -1;
+    limits_leave(s->conf.limits, &c->peer_ip);
+    s->stats.closed[reason]++;
+    log_close(c);
+}
+
+void conn_destroy(struct conn *c)
+{
+    struct shard *s = c->shard;
+
+    if (c->is_due)
+        shard_forget_due(s, c);
+    if (c->resumed)
+        s->resumed--;
+    list_remove(&s->in[CONN_CLOSING], &c->link);
+    conn_release_output(c);
+    drop_rest(c);
+    slab_free(&s->conns, c);
+}

@@ -1,0 +1,138 @@
+#include "net/loop.h"
+#include "base/clock.h"
+#include "base/err.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <unistd.h>
+
+#define EVENTS_PER_TURN  256
+#define LONGEST_SLEEP_MS 1000 /* the watchdog wants to see turns */
+
+static void on_inbox_event(struct source *s, uint32_t events)
+{
+    /* Waking is its whole purpose: the parcels are taken in every turn. */
+    (void)events;
+    inbox_clear(&CONTAINER_OF(s, struct loop, inbox_source)->inbox);
+}
+
+int loop_init(struct loop *l, void (*end_of_turn)(void *user), void *user)
+{
+    int rc;
+
+    *l = (struct loop){
+        .epoll_fd = epoll_create1(EPOLL_CLOEXEC),
+        .now_ms = clock_mono_ms(),
+        .inbox = {.event_fd = -1},
+        .inbox_source = {.ready = on_inbox_event},
+        .end_of_turn = end_of_turn,
+        .user = user,
+    };
+    if (l->epoll_fd < 0)
+        return ERR_IO;
+    wheel_init(&l->wheel, l->now_ms);
+    if ((rc = inbox_init(&l->inbox)) < 0)
+        goto fail;
+    if ((rc = loop_add(l, l->inbox.event_fd, EPOLLIN, &l->inbox_source)) < 0)
+        goto fail;
+    return OK;
+fail:
+    loop_fini(l);
+    return rc;
+}
+
+void loop_fini(struct loop *l)
+{
+    inbox_fini(&l->inbox);
+    if (l->epoll_fd >= 0)
+        close(l->epoll_fd);
+    l->epoll_fd = -1;
+}
+
+static int control(struct loop *l, int op, int fd, uint32_t events, struct source *s)
+{
+    struct epoll_event e = {.events = events, .data.ptr = s};
+
+    if (epoll_ctl(l->epoll_fd, op, fd, &e) == 0)
+        return OK;
+    return errno == ENOMEM || errno == ENOSPC ? ERR_NOMEM : ERR_IO;
+}
+
+int loop_add(struct loop *l, int fd, uint32_t events, struct source *s)
+{
+    return control(l, EPOLL_CTL_ADD, fd, events, s);
+}
+
+int loop_change(struct loop *l, int fd, uint32_t events, struct source *s)
+{
+    return control(l, EPOLL_CTL_MOD, fd, events, s);
+}
+
+void loop_remove(struct loop *l, int fd)
+{
+    (void)!epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+static int sleep_time(const struct loop *l, int max_sleep_ms)
+{
+    int64_t until_timer;
+
+    if (l->again || l->stopping)
+        return 0;
+    until_timer = wheel_next(&l->wheel) - clock_mono_ms();
+    if (until_timer < 0)
+        return 0;
+    return until_timer < max_sleep_ms ? (int)until_timer : max_sleep_ms;
+}
+
+static int fetch_events(struct loop *l, struct epoll_event *events, int max_sleep_ms)
+{
+    int timeout = sleep_time(l, max_sleep_ms);
+    bool sleeps = timeout > 0 && inbox_may_sleep(&l->inbox);
+    int n = epoll_wait(l->epoll_fd, events, EVENTS_PER_TURN, sleeps ? timeout : 0);
+
+    if (sleeps)
+        inbox_wake(&l->inbox);
+    assert(n >= 0 || errno == EINTR);
+    return n;
+}
+
+void loop_turn(struct loop *l, int max_sleep_ms)
+{
+    struct epoll_event events[EVENTS_PER_TURN];
+    int n = fetch_events(l, events, max_sleep_ms);
+    struct parcel *parcel;
+
+    l->now_ms = clock_mono_ms();
+    l->again = n == EVENTS_PER_TURN;
+    if (l->turns) /* written here alone: no locked instruction is needed */
+        atomic_store_explicit(l->turns,
+                              atomic_load_explicit(l->turns, memory_order_relaxed) + 1,
+                              memory_order_relaxed);
+
+    for (int i = 0; i < n; i++) {
+        struct source *s = events[i].data.ptr;
+
+        s->ready(s, events[i].events);
+    }
+    parcel = inbox_take(&l->inbox);
+    while (parcel) {
+        struct parcel *next = parcel->next; /* opening it gives it away */
+
+        parcel->open(parcel, l->user);
+        parcel = next;
+    }
+    wheel_advance(&l->wheel, l->now_ms);
+    l->end_of_turn(l->user);
+}
+
+void loop_run(struct loop *l)
+{
+    while (!l->stopping)
+        loop_turn(l, LONGEST_SLEEP_MS);
+}
+
+void loop_stop(struct loop *l)
+{
+    l->stopping = true;
+}

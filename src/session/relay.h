@@ -1,0 +1,188 @@
+/* relay.h - what the sessions of one shard share: who is here, whose mail waits, and
+ * the way to the other shards.
+ *
+ *   session (ttms.c) --frame--> route --local--> delivery.c --> output or mailbox
+ *                                 '--remote--> exchange.c ==> that shard's delivery.c
+ *
+ * A terminal lives on the shard that its id's hash says; a connection that registers
+ * moves there. So everything about a terminal happens on one thread. */
+#pragma once
+
+#include "device/registry.h"
+#include "mailbox/mailbox.h"
+#include "net/shard.h"
+
+/* How a terminal gets its messages.
+ *
+ *             registers                  nothing waits
+ *   OFFLINE ------------> DRAINING <-------------------> DIRECT
+ *      ^   to the mailbox    |   mailbox first,             |  straight to
+ *      |                     |   new ones behind it         |  the output
+ *      '---------------------+------------------------------'
+ *                      connection ends
+ *
+ * DIRECT goes back to DRAINING when the output is full, or when a frame must be durable
+ * first: it waits in the mailbox, and whatever follows waits behind it. */
+#define DELIVERIES(X) X(OFFLINE, "offline") X(DRAINING, "draining") X(DIRECT, "direct")
+
+enum delivery {
+#define X(name, word) DELIVERY_##name,
+    DELIVERIES(X)
+#undef X
+        DELIVERY_COUNT
+};
+
+struct waiters; /* holds.h */
+
+struct terminal {
+    struct device device; /* first: the registry allocates it */
+    struct link link;     /* on its relay's list of its delivery state */
+    struct conn *conn;    /* NULL: offline */
+    struct mailqueue mail;
+    struct waiters *waiters; /* senders held until it has caught up; or NULL */
+    uint32_t delivered_ms; /* when its TCP last took something; low half of the clock */
+    uint8_t delivery;      /* enum delivery */
+    bool slow;             /* holding its senders did not help: mail is for it */
+    bool is_idle;          /* at the front of the offline ones: may be forgotten */
+};
+
+#define RELAY_COUNTERS(X)                                                              \
+    X(frames_in, "data frames that terminals sent")                                    \
+    X(frames_direct, "... of them straight to an output")                              \
+    X(frames_mailed, "... of them by way of the mailbox")                              \
+    X(frames_delivered, "frames that the target's TCP acknowledged")                   \
+    X(frames_returned, "frames that came back from an ended connection")               \
+    X(frames_refused, "frames refused: a limit, the store")                            \
+    X(bad_checksums, "frames whose last byte was wrong")                               \
+    X(takeovers, "connections replaced by a newer one with the same id")               \
+    X(holds, "times a sender was made to wait")
+
+struct relay_stats {
+#define X(name, text) uint64_t name;
+    RELAY_COUNTERS(X)
+#undef X
+};
+
+/* Shared by all shards, never changed once they run. */
+struct relay_group {
+    struct relay *relays; /* one per shard */
+    unsigned count;
+    struct hash_key key;              /* for ids */
+    uint32_t max_devices;             /* per shard */
+    uint64_t max_messages, max_bytes; /* of a mailbox: senders are held before these */
+};
+
+struct batch; /* exchange.c */
+
+/* Batches on their way to one other shard. */
+struct outbound {
+    struct batch *filling;
+    size_t outstanding;      /* bytes given and not yet worked off there */
+    struct waiters *waiters; /* senders held until that shrinks; or NULL */
+};
+
+struct relay {
+    struct relay_group *group;
+    struct shard *shard;
+    struct registry terminals;
+    uint64_t last_position; /* of the newest message accepted here, for any terminal */
+    struct mailbox *mailbox;
+    struct outbound *to; /* per shard */
+    struct batch *spare;
+    struct buf scratch; /* a frame on its way to the mailbox */
+    struct list in[DELIVERY_COUNT];
+    size_t idle; /* of in[OFFLINE], at its front: may be forgotten at the turn's end */
+    struct list receipts_due; /* connections to be told something at the turn's end */
+    struct waiters *store_waiters; /* senders held until the store catches up */
+    struct list crowded;           /* terminals that have waiters */
+    struct timer tick;
+    struct timer review; /* of the crowded ones */
+    struct relay_stats stats;
+};
+
+/* `relays` has room for group->count; the shard and the mailbox come from the caller,
+ * who passes relay_mailbox_events with the relay as user to mailbox_new. */
+MUST_CHECK int relay_init(struct relay *r, struct relay_group *group,
+                          struct shard *shard);
+void relay_fini(struct relay *r);
+extern const struct mailbox_events relay_mailbox_events;
+
+/* The shard's hooks; the shard's app is the relay. */
+void relay_before_writes(struct shard *s);
+void relay_after_writes(struct shard *s);
+
+static inline unsigned relay_index(const struct relay *r)
+{
+    return r->shard->conf.index;
+}
+
+static inline struct relay *relay_of(const struct conn *c)
+{
+    return c->shard->app;
+}
+
+static inline struct terminal *terminal_of(struct device *d)
+{
+    return CONTAINER_OF(d, struct terminal, device);
+}
+
+uint64_t relay_hash(const struct relay_group *g, const struct id *id);
+unsigned relay_shard_of(const struct relay_group *g, uint64_t hash);
+
+/* Found or made. NULL: the limit of devices is reached, or memory is out. */
+MUST_CHECK struct terminal *relay_terminal(struct relay *r, const struct id *id,
+                                           uint64_t hash);
+
+/* A mailbox entry found at start-up: no thread runs yet. */
+MUST_CHECK int relay_adopt(struct relay_group *g, const struct id *id,
+                           const struct mail_record *record);
+
+/* ---- sending ---- */
+
+/* What the sender's side says of a frame. */
+struct envelope {
+    uint64_t session; /* the sender's connection */
+    uint32_t number;  /* of the frame, if the sender wants a receipt; else 0 */
+    uint16_t shard;   /* the sender's */
+    bool durable;     /* store it before it is forwarded */
+};
+
+/* Where a target is, remembered by the sender's session for the next frame. */
+struct route {
+    union {
+        struct terminal *local; /* if it is on this shard */
+        uint64_t hash;          /* of its id, if on another one */
+    };
+    uint32_t epoch; /* of the registry: `local` is valid while it is the same */
+    uint16_t shard;
+    bool known;
+};
+
+/* True if relay_begin does without the target's id for this route. */
+bool relay_knows(const struct relay *r, const struct route *way);
+
+/* A frame being sent: relay_begin, write its bytes, relay_commit. */
+struct sending {
+    struct route *route;
+    const struct id *id; /* the target's; unused if relay_knows(route) */
+    size_t size;
+    struct envelope from;
+    /* relay_begin's notes for relay_commit */
+    struct terminal *target;
+    bool direct;
+};
+
+/* Room for the frame's bytes. NULL: refused (counted, logged, the sender is told). */
+MUST_CHECK uint8_t *relay_begin(struct relay *r, struct sending *s);
+void relay_commit(struct relay *r, struct sending *s);
+
+/* The fate of a frame whose sender waits on this or another shard. */
+void relay_decide(struct relay *r, unsigned shard, uint64_t session, uint32_t number,
+                  bool safe);
+
+/* Holds, or releases, a sender that may be on another shard. */
+void relay_hold(struct relay *r, unsigned shard, uint64_t session);
+void relay_release(struct relay *r, unsigned shard, uint64_t session);
+
+/* Nothing is on its way to other shards or to the store any more. */
+bool relay_is_settled(const struct relay *r);

@@ -1,0 +1,18 @@
+/* session.h - what the relay needs of every kind of conversation. */
+#pragma once
+
+#include "net/shard.h"
+
+/* A listener's `ops` are the first part of one of these. */
+struct session_ops {
+    struct conn_ops conn;
+    /* A frame that this connection had sent, with that number, met its fate. */
+    void (*on_decided)(struct conn *c, uint32_t number, bool safe);
+    /* At the turn's end, for one whose receipts are on the relay's list. */
+    void (*tell_receipts)(struct conn *c);
+};
+
+static inline const struct session_ops *session_ops_of(const struct conn *c)
+{
+    return (const void *)c->listener->ops;
+}

@@ -1,0 +1,18 @@
+/* ttms.h - the conversation with a relay terminal (docs/protocol-ttms.md). */
+#pragma once
+
+#include "codec/ttms.h"
+#include "session/session.h"
+
+enum checksum_rule { CHECKSUM_RULE_WARN, CHECKSUM_RULE_STRICT, CHECKSUM_RULE_IGNORE };
+
+/* A listener's settings: what struct listener's `conf` points to. */
+struct ttms_settings {
+    struct ttms_conf codec;
+    enum checksum_rule checksum;
+    bool durable; /* store before forwarding */
+    bool receipts;
+    bool reply_heartbeats;
+};
+
+extern const struct session_ops ttms_ops;

@@ -1,0 +1,24 @@
+/* child.h - the worker process, from fork to exit status. */
+#pragma once
+
+#include "supervisor/identity.h"
+#include "supervisor/relay.h"
+#include "supervisor/supervisor.h"
+
+struct child_setup {
+    const struct supervisor_plan *plan;
+    const struct supervisor_ops *ops;
+    void *user;
+    const struct identity *identity;
+    const struct sockets *sockets;
+    const struct relay *relay;
+    struct vital *vital;
+    int signal_fd; /* the supervisor's, to be closed in the child */
+};
+
+/* Returns the process id, or -1 (logged). */
+pid_t child_start(const struct child_setup *setup);
+
+/* Logs how it ended, and its last words. */
+void child_log_end(pid_t pid, int status, int64_t lived_ms, bool was_asked,
+                   const struct vital *vital);

@@ -1,0 +1,38 @@
+/* sockets.h - the listening sockets, held by the supervisor for as long as the
+ * configuration names their addresses: while a worker is dead, devices that connect
+ * wait in the queue of a socket that is still open. */
+#pragma once
+
+#include "base/err.h"
+
+#include <stddef.h>
+#include <sys/socket.h>
+
+#define SOCKETS_TEXT_MAX 64
+
+/* What the configuration asks for. */
+struct listen_at {
+    const char *name;
+    const char *where; /* in which line of which file; for messages */
+    struct sockaddr_storage address;
+    socklen_t address_size;
+};
+
+struct sockets {
+    struct listen_at *at; /* our copy of the addresses; names are not kept */
+    int *fds;             /* in the order of the plan */
+    size_t count;
+};
+
+/* Makes `s` hold exactly what `wanted` asks for: keeps what it has, binds what is new,
+ * closes what is gone. On failure nothing has changed and the reason was logged.
+ * Returns OK, ERR_INVALID or ERR_NOMEM. Zero `s` before the first call. */
+MUST_CHECK int sockets_hold(struct sockets *s, const struct listen_at *wanted,
+                            size_t count);
+void sockets_close(struct sockets *s);
+
+/* "127.0.0.1:7222" as it is bound, also for port 0. Returns `out`. */
+const char *sockets_text(int fd, char *out, size_t size);
+
+/* Raises the limit of open files as far as we may: each connection needs one. */
+void sockets_allow_many(void);

@@ -1,0 +1,454 @@
+/* Puts the parts together: the store and its writer, a shard per core with its relay
+ * and mailbox, the listeners. Then waits for SIGTERM and takes everything down in
+ * order, so that nothing accepted is lost. */
+#include "worker.h"
+#include "base/allocator.h"
+#include "mailbox/writer.h"
+#include "session/relay.h"
+#include "session/ttms.h"
+#include "supervisor/crash.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+/* Descriptors that are not connections: epolls, store, logs, and some to spare. */
+#define SPARE_DESCRIPTORS 64
+
+/* A silent peer is probed after a minute; after half a minute more without an answer it
+ * is dead. TCP_USER_TIMEOUT covers the time in which data is under way, when the kernel
+ * does not probe. */
+#define KEEPALIVE_IDLE_S     60
+#define KEEPALIVE_INTERVAL_S 10
+#define KEEPALIVE_PROBES     3
+#define USER_TIMEOUT_MS      90000
+
+#define MAX_DEVICES          (4u * 1024 * 1024) /* all shards together */
+
+struct worker {
+    const struct config *config;
+    struct vital *vital;
+    unsigned shard_count;
+    struct shard *shards;
+    struct relay_group group;
+    struct listener *listeners;
+    struct ttms_settings *settings;
+    struct limits *limits;
+    struct mail_writer *writer;
+    unsigned running; /* shards with a thread */
+    /* Shards report the steps of the end here. */
+    pthread_mutex_t lock;
+    pthread_cond_t arrived;
+    unsigned arrivals;
+};
+
+/* ---- the end, step by step ---- */
+
+struct step {
+    struct parcel parcel;
+    struct timer timer;
+    struct worker *worker;
+    struct shard *shard;
+    bool (*is_done)(struct shard *s); /* asked again until it says so */
+    int64_t deadline_ms;
+};
+
+static void arrive(struct worker *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->arrivals++;
+    pthread_cond_signal(&w->arrived);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void try_step(struct timer *t, int64_t now_ms)
+{
+    struct step *step = CONTAINER_OF(t, struct step, timer);
+
+    if (step->is_done(step->shard) || now_ms >= step->deadline_ms)
+        arrive(step->worker);
+    else
+        wheel_arm(&step->shard->loop.wheel, t, now_ms + 2);
+}
+
+static void on_step(struct parcel *parcel, void *receiver)
+{
+    struct step *step = CONTAINER_OF(parcel, struct step, parcel);
+
+    step->shard = receiver;
+    step->timer.expired = try_step;
+    step->deadline_ms += step->shard->loop.now_ms;
+    try_step(&step->timer, step->shard->loop.now_ms);
+}
+
+/* All shards do the step; returns when all have. */
+static void all_shards(struct worker *w, bool (*is_done)(struct shard *s),
+                       int64_t timeout_ms)
+{
+    struct step steps[SHARDS_MAX] = {0};
+
+    w->arrivals = 0;
+    for (unsigned i = 0; i < w->running; i++) {
+        steps[i] = (struct step){
+            .parcel.open = on_step,
+            .worker = w,
+            .is_done = is_done,
+            .deadline_ms = timeout_ms,
+        };
+        shard_post(&w->shards[i], &steps[i].parcel);
+    }
+    pthread_mutex_lock(&w->lock);
+    while (w->arrivals < w->running)
+        pthread_cond_wait(&w->arrived, &w->lock);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static bool flush(struct shard *s)
+{
+    if (!s->draining)
+        shard_quiet(s);
+    return shard_is_flushed(s);
+}
+
+static bool close_all(struct shard *s)
+{
+    shard_close_all(s);
+    return true;
+}
+
+static bool settle(struct shard *s)
+{
+    return relay_is_settled(s->app);
+}
+
+static bool stop(struct shard *s)
+{
+    loop_stop(&s->loop);
+    return true;
+}
+
+static void drain(struct worker *w)
+{
+    int64_t half_ms = w->config->drain_timeout_ms / 2; /* the store needs some, too */
+
+    log_info(MAIN, "worker draining timeout_ms=%lld connections=%u",
+             (long long)w->config->drain_timeout_ms, limits_connections(w->limits));
+    all_shards(w, flush, half_ms);
+    all_shards(w, close_all, 0);
+    /* Twice: what a shard had sent to another may be on its way to the store there. */
+    all_shards(w, settle, half_ms);
+    all_shards(w, settle, half_ms);
+    all_shards(w, stop, 0);
+}
+
+/* ---- figures ---- */
+
+static struct relay_stats relay_totals(const struct worker *w)
+{
+    struct relay_stats all = {0};
+
+    for (unsigned i = 0; i < w->shard_count; i++) {
+        const struct relay_stats *s = &w->group.relays[i].stats;
+
+#define X(name, text) all.name += s->name;
+        RELAY_COUNTERS(X)
+#undef X
+    }
+    return all;
+}
+
+/* After the shards have ended. */
+static void log_totals(const struct worker *w)
+{
+    struct relay_stats all = relay_totals(w);
+
+#define X(name, text)                                                                  \
+    if (all.name)                                                                      \
+        log_info(MAIN, "totals " #name "=%llu", (unsigned long long)all.name);
+    RELAY_COUNTERS(X)
+#undef X
+    for (int reason = 0; reason < CLOSE_REASON_COUNT; reason++) {
+        uint64_t n = 0;
+
+        for (unsigned i = 0; i < w->shard_count; i++)
+            n += w->shards[i].stats.closed[reason];
+        if (n)
+            log_info(MAIN, "totals closed=%llu reason=%s", (unsigned long long)n,
+                     close_reason_word((uint8_t)reason));
+    }
+}
+
+/* ---- the beginning ---- */
+
+static unsigned cores(void)
+{
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof(set), &set) < 0)
+        return 1;
+    return (unsigned)CPU_COUNT(&set);
+}
+
+static void set_option(const struct listener_config *l, int fd, int level, int option,
+                       int value, const char *name)
+{
+    if (setsockopt(fd, level, option, &value, sizeof(value)) < 0)
+        log_warn(NET, "listener %s misses option=%s reason=%s", l->name, name,
+                 strerrorname_np(errno));
+}
+
+/* Accepted sockets inherit these: no system call per connection. */
+static void set_socket_options(const struct listener_config *l, int fd, int send_buffer)
+{
+#define SET(level, option, value) set_option(l, fd, level, option, value, #option)
+    SET(IPPROTO_TCP, TCP_NODELAY, 1);
+    SET(SOL_SOCKET, SO_KEEPALIVE, 1);
+    SET(IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+    SET(IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+    SET(IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+    SET(IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
+    /* Part of what a slow peer is owed stays with us, so that epoll tells when its TCP
+     * acknowledges something; left alone the kernel would take megabytes of it. */
+    SET(SOL_SOCKET, SO_SNDBUF, send_buffer);
+#undef SET
+}
+
+static enum checksum_rule checksum_rule(enum checksum_policy policy)
+{
+    return policy == CHECKSUM_STRICT   ? CHECKSUM_RULE_STRICT
+           : policy == CHECKSUM_IGNORE ? CHECKSUM_RULE_IGNORE
+                                       : CHECKSUM_RULE_WARN;
+}
+
+static int make_listeners(struct worker *w, const int *fds)
+{
+    size_t n = w->config->listener_count;
+
+    w->listeners = calloc(n + 1, sizeof(*w->listeners));
+    w->settings = calloc(n + 1, sizeof(*w->settings));
+    if (!w->listeners || !w->settings)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < n; i++) {
+        const struct listener_config *l = &w->config->listeners[i];
+
+        w->settings[i] = (struct ttms_settings){
+            .codec = {.length = l->length, .max_frame = l->max_frame},
+            .checksum = checksum_rule(l->checksum),
+            .durable = l->durability == DURABILITY_ALL,
+            .receipts = l->receipts,
+            .reply_heartbeats = l->reply_heartbeats,
+        };
+        w->listeners[i] = (struct listener){
+            .name = l->name,
+            .fd = fds[i],
+            .ops = &ttms_ops.conn,
+            .conf = &w->settings[i],
+            .register_timeout_ms = l->register_timeout_ms,
+            .read_timeout_ms = l->read_timeout_ms,
+        };
+        set_socket_options(l, fds[i], (int)(w->config->output_limit / 4));
+    }
+    return OK;
+}
+
+/* 0 in the configuration: as many as there are descriptors for. */
+static uint32_t max_connections(const struct config *config)
+{
+    struct rlimit files;
+    rlim_t room;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur <= 2 * SPARE_DESCRIPTORS)
+        room = SPARE_DESCRIPTORS;
+    else
+        room = files.rlim_cur - SPARE_DESCRIPTORS;
+    if (room > UINT32_MAX)
+        room = UINT32_MAX;
+    if (config->max_connections == 0)
+        return (uint32_t)room;
+    if (config->max_connections > room)
+        log_warn(
+            MAIN,
+            "limits max_connections=%u exceeds open_files=%llu hint=raise_LimitNOFILE",
+            config->max_connections, (unsigned long long)files.rlim_cur);
+    return config->max_connections;
+}
+
+static void on_thread_begins(unsigned index, void *user)
+{
+    crash_setup_thread();
+    vital_shard_start(user, index);
+}
+
+static void on_thread_ends(unsigned index, void *user)
+{
+    vital_shard_stop(user, index);
+}
+
+static int make_shard(struct worker *w, unsigned i)
+{
+    const struct config *config = w->config;
+    struct shard_conf shard_conf = {
+        .index = i,
+        .listeners = w->listeners,
+        .listener_count = config->listener_count,
+        .limits = w->limits,
+        .output_limit = config->output_limit,
+        .before_writes = relay_before_writes,
+        .after_writes = relay_after_writes,
+        .turns = &w->vital->shards[i].turns,
+        .thread_begins = on_thread_begins,
+        .thread_ends = on_thread_ends,
+        .user = w->vital,
+    };
+    struct relay *r = &w->group.relays[i];
+    struct mailbox_conf box_conf = {
+        .writer = w->writer,
+        .limits = {.max_messages = config->mailbox_max_messages,
+                   .max_bytes = config->mailbox_max_bytes,
+                   .max_age_ms = (uint64_t)config->mailbox_max_age_ms,
+                   .total_bytes = config->mailbox_total_bytes,
+                   .backlog_bytes = config->mailbox_backlog_bytes},
+        .inbox = &w->shards[i].loop.inbox,
+        .events = &relay_mailbox_events,
+        .user = r,
+    };
+    int rc;
+
+    if ((rc = shard_init(&w->shards[i], &shard_conf)) < 0)
+        return rc;
+    if ((rc = relay_init(r, &w->group, &w->shards[i])) < 0)
+        return rc;
+    return mailbox_new(&box_conf, &r->mailbox);
+}
+
+static int make_shards(struct worker *w)
+{
+    const struct config *config = w->config;
+    unsigned n = config->shards ? config->shards : cores();
+    int rc;
+
+    w->shard_count = n < SHARDS_MAX ? n : SHARDS_MAX;
+    w->group = (struct relay_group){
+        .count = w->shard_count,
+        .key = hash_key_random(),
+        .max_devices = MAX_DEVICES / w->shard_count,
+        .max_messages = config->mailbox_max_messages,
+        .max_bytes = config->mailbox_max_bytes,
+        .relays = calloc(w->shard_count, sizeof(*w->group.relays)),
+    };
+    w->shards = calloc(w->shard_count, sizeof(*w->shards));
+    if (!w->group.relays || !w->shards)
+        return ERR_NOMEM;
+    for (unsigned i = 0; i < w->shard_count; i++)
+        if ((rc = make_shard(w, i)) < 0)
+            return rc;
+    return OK;
+}
+
+static int on_found(void *user, const struct id *id, const struct mail_record *record)
+{
+    struct worker *w = user;
+
+    return relay_adopt(&w->group, id, record);
+}
+
+static int open_store(struct worker *w)
+{
+    int rc = mail_writer_open(w->writer, on_found, w);
+
+    if (rc < 0)
+        return rc;
+    for (unsigned i = 0; i < w->shard_count; i++)
+        mailbox_adopted(w->group.relays[i].mailbox);
+    return mail_writer_start(w->writer);
+}
+
+static void dismantle(struct worker *w)
+{
+    mail_writer_close(&w->writer);
+    for (unsigned i = 0; w->group.relays && w->shards && i < w->shard_count; i++) {
+        mailbox_free(&w->group.relays[i].mailbox);
+        relay_fini(&w->group.relays[i]);
+        shard_fini(&w->shards[i]);
+    }
+    free(w->group.relays);
+    free(w->shards);
+    free(w->listeners);
+    free(w->settings);
+    limits_free(&w->limits);
+    pthread_mutex_destroy(&w->lock);
+    pthread_cond_destroy(&w->arrived);
+}
+
+static int start(struct worker *w, const int *listener_fds)
+{
+    struct mail_writer_conf writer_conf = {
+        .engine = &store_lmdb,
+        .dir = w->config->data_dir,
+        .total_bytes = w->config->mailbox_total_bytes,
+    };
+    int rc;
+
+    if ((rc = limits_new(max_connections(w->config), w->config->max_per_address,
+                         &w->limits)) < 0)
+        return rc;
+    if ((rc = make_listeners(w, listener_fds)) < 0)
+        return rc;
+    if ((rc = mail_writer_new(&writer_conf, &w->writer)) < 0)
+        return rc;
+    if ((rc = make_shards(w)) < 0)
+        return rc;
+    if ((rc = open_store(w)) < 0)
+        return rc;
+    for (; w->running < w->shard_count; w->running++)
+        if ((rc = shard_start(&w->shards[w->running])) < 0)
+            return rc;
+    return OK;
+}
+
+static void wait_for_sigterm(void)
+{
+    sigset_t set;
+    int got;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    while (sigwait(&set, &got) != 0)
+        ;
+}
+
+int worker_run(const struct config *config, const int *listener_fds,
+               struct vital *vital)
+{
+    struct worker w = {
+        .config = config,
+        .vital = vital,
+        .lock = PTHREAD_MUTEX_INITIALIZER,
+        .arrived = PTHREAD_COND_INITIALIZER,
+    };
+    int rc;
+
+    allocator_setup();
+    rc = start(&w, listener_fds);
+
+    if (rc < 0) {
+        log_error(MAIN, "worker cannot start reason=%s text=\"%s\"", err_word(rc),
+                  err_text(rc));
+        exit(1); /* some threads may run: no orderly way back */
+    }
+    log_info(MAIN, "worker ready shards=%u max_connections=%u", w.shard_count,
+             max_connections(config));
+    vital_set_ready(vital);
+    wait_for_sigterm();
+    drain(&w);
+    for (unsigned i = 0; i < w.running; i++)
+        shard_join(&w.shards[i]);
+    log_totals(&w);
+    dismantle(&w);
+    log_info(MAIN, "worker ended");
+    return 0;
+}

@@ -1,0 +1,10 @@
+/* worker.h - the process that serves: shards, sessions, the mailbox's writer. */
+#pragma once
+
+#include "config/config.h"
+#include "supervisor/vital.h"
+
+/* Serves on the listening sockets (one per config->listeners) until SIGTERM, which must
+ * be blocked in the calling thread; then drains. Returns the process's exit status. */
+int worker_run(const struct config *config, const int *listener_fds,
+               struct vital *vital);

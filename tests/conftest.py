@@ -1,0 +1,100 @@
+"""Fixtures of the end-to-end and fault tests.
+
+One gateway, one directory and one time limit per test. Run one test with
+
+    HOLDFAST=build/holdfast /usr/bin/python3 -m pytest tests -k a_part_of_its_name
+
+Tests marked `threads` are those that the thread sanitizer's run takes.
+
+Whatever a test does, afterwards the log must show no crash that the test did not cause,
+no sanitizer report, and at most one closing line for each connection."""
+
+import collections
+import os
+import re
+import signal
+
+import pytest
+
+from gateway import BINARY, Gateway
+
+CRASHES = re.compile(r"AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:|"
+                     r"[Aa]ssertion .* failed")
+CLOSED = re.compile(r"session (\S+) closed .*")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--rounds", type=int, default=10,
+                     help="rounds of the kill and power-cut rigs (default 10)")
+    parser.addoption("--long", action="store_true",
+                     default=bool(os.environ.get("HOLDFAST_LONG")),
+                     help="also what takes minutes; thousands of rounds")
+
+
+def pytest_configure(config):
+    if not BINARY.exists():
+        pytest.exit(f"{BINARY} is not there: build it, or point HOLDFAST at it", 4)
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--long"):
+        long = [item for item in items if item.get_closest_marker("long")]
+        items[:] = [item for item in items if item not in long]
+        config.hook.pytest_deselected(items=long)
+
+
+@pytest.fixture
+def rounds(request):
+    return request.config.getoption("--rounds") * \
+        (20 if request.config.getoption("--long") else 1)
+
+
+@pytest.fixture(autouse=True)
+def time_limit(request):
+    marker = request.node.get_closest_marker("limit")
+    seconds = marker.args[0] if marker else 60
+    if "rounds" in request.fixturenames:
+        seconds += 3 * request.getfixturevalue("rounds")
+
+    def on_alarm(number, frame):
+        pytest.fail(f"took longer than {seconds} s")
+
+    signal.signal(signal.SIGALRM, on_alarm)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def check_log(log, may_crash):
+    crash = CRASHES.search(log)
+    assert may_crash or not crash, \
+        f"in the log: {log[max(0, crash.start() - 200):crash.end() + 3000]}"
+    endings = collections.Counter(CLOSED.findall(log))
+    twice = [session for session, n in endings.items() if n > 1]
+    assert not twice, f"more than one closing line: {twice}"
+
+
+@pytest.fixture
+def make_gateway(tmp_path):
+    """For tests that need several, or one in other surroundings."""
+    made = []
+
+    def make(name="gateway", kind=Gateway, **options):
+        directory = options.pop("directory", tmp_path / name)
+        directory.mkdir(exist_ok=True)
+        made.append(kind(directory, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.clean_up()
+    for one in made:
+        # Each worker numbers its sessions from the start.
+        for log in re.split(r"worker \d+ started", one.log(whole=True)):
+            check_log(log, one.may_crash)
+
+
+@pytest.fixture
+def gateway(make_gateway):
+    """Not started yet, so that a test can change the settings first."""
+    return make_gateway()

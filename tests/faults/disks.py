@@ -1,0 +1,82 @@
+"""Small disks of our own: a tmpfs with a size, an ext4 in a file. Each skips the test
+with its reason where they cannot be had."""
+
+import fcntl
+import os
+import struct
+import subprocess
+
+import pytest
+
+from terminal import wait_until
+
+# linux/ext4.h: goes away without writing anything more; 2 = not even the journal.
+EXT4_IOC_SHUTDOWN = 0x8004587D
+NOLOGFLUSH = 2
+
+
+def run_or_skip(*command):
+    try:
+        result = subprocess.run([str(word) for word in command], capture_output=True,
+                                text=True)
+    except FileNotFoundError:
+        pytest.skip(f"needs {command[0]}")
+    if result.returncode:
+        pytest.skip(f"{' '.join(map(str, command))}: {result.stderr.strip()}")
+
+
+class Tmpfs:
+    def __init__(self, directory, size):
+        self.directory = directory
+        directory.mkdir()
+        run_or_skip("mount", "-t", "tmpfs", "-o", f"size={size}", "holdfast", directory)
+        self.filler = directory / "filler"
+
+    def fill(self):
+        """Takes all the space that is left."""
+        with open(self.filler, "ab", buffering=0) as file:
+            for size in (1 << 20, 4096, 1):
+                try:
+                    while file.write(bytes(size)):
+                        pass
+                except OSError:
+                    pass
+
+    def make_room(self):
+        self.filler.unlink()
+
+    def close(self):
+        subprocess.run(["umount", "-l", str(self.directory)], capture_output=True)
+
+
+class Ext4(Tmpfs):
+    """On a loop device, so that its power can be cut."""
+
+    def __init__(self, directory, size="64M"):
+        self.directory = directory
+        directory.mkdir()
+        self.image = directory.with_suffix(".img")
+        run_or_skip("truncate", "-s", size, self.image)
+        run_or_skip("mkfs.ext4", "-q", "-F", self.image)
+        self.mount()
+        self.filler = directory / "filler"
+
+    def mount(self):
+        run_or_skip("mount", "-o", "loop", self.image, self.directory)
+
+    def cut_power(self):
+        """From now on nothing reaches the device, and every call answers EIO."""
+        fd = os.open(self.directory, os.O_RDONLY)
+        try:
+            fcntl.ioctl(fd, EXT4_IOC_SHUTDOWN, struct.pack("I", NOLOGFLUSH))
+        except OSError as refused:
+            pytest.skip(f"EXT4_IOC_SHUTDOWN: {refused}")
+        finally:
+            os.close(fd)
+
+    def power_on(self):
+        """What reached the device, after the journal's recovery."""
+        wait_until(lambda: subprocess.run(["umount", str(self.directory)],
+                                          capture_output=True).returncode == 0,
+                   "the last user of the disk to be gone")
+        self.mount()

@@ -1,0 +1,193 @@
+/* relayrig.h - the relay without a network: shards turned by hand, a store in memory,
+ * and socket pairs as terminals.
+ *
+ * "Acknowledged" means here that the other end has read it, so a test decides by
+ * reading what is delivered. No threads, no waiting. */
+#pragma once
+
+#include "codec/ttms.h"
+#include "mailbox/mailbox.h"
+#include "mailbox/store_mem.h"
+#include "mailbox/writer.h"
+#include "session/delivery.h"
+#include "session/relay.h"
+#include "session/ttms.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define RELAY_SHARDS 2
+
+/* Instead of net/unacked.c: a local socket knows what was not read, until its other end
+ * closes; from then on nothing more is delivered. */
+long output_unacked(int fd)
+{
+    struct pollfd p = {.fd = fd};
+    int n = 0;
+
+    if (poll(&p, 1, 0) == 1 && p.revents & POLLHUP)
+        return INT_MAX;
+    return ioctl(fd, SIOCOUTQ, &n) == 0 && n == 0 ? 0 : INT_MAX;
+}
+
+struct relay_rig {
+    struct shard shards[RELAY_SHARDS];
+    struct relay relays[RELAY_SHARDS];
+    struct relay_group group;
+    struct ttms_settings settings;
+    struct listener listener;
+    struct limits *limits;
+    struct mail_writer *writer;
+    struct mailbox_limits mail;
+    size_t output_limit;
+    int64_t now_ms;
+};
+
+static struct relay_rig relay_rig;
+
+static inline int relay_rig_found(void *user, const struct id *id,
+                                  const struct mail_record *record)
+{
+    (void)user;
+    return relay_adopt(&relay_rig.group, id, record);
+}
+
+static inline void relay_rig_shard(unsigned i)
+{
+    struct relay_rig *g = &relay_rig;
+    struct shard_conf conf = {
+        .index = i,
+        .limits = g->limits,
+        .output_limit = g->output_limit,
+        .before_writes = relay_before_writes,
+        .after_writes = relay_after_writes,
+    };
+    struct mailbox_conf box = {
+        .limits = g->mail,
+        .writer = g->writer,
+        .inbox = &g->shards[i].loop.inbox,
+        .events = &relay_mailbox_events,
+        .user = &g->relays[i],
+    };
+    int rc = shard_init(&g->shards[i], &conf);
+
+    if (rc == OK)
+        rc = relay_init(&g->relays[i], &g->group, &g->shards[i]);
+    if (rc == OK)
+        rc = mailbox_new(&box, &g->relays[i].mailbox);
+    assert(rc == OK);
+}
+
+/* Opens on whatever the store in memory holds. Set settings, mail and output_limit
+ * first. */
+static inline void relay_rig_open(void)
+{
+    struct relay_rig *g = &relay_rig;
+    struct mail_writer_conf conf = {.engine = &store_mem,
+                                    .dir = "mem",
+                                    .total_bytes = g->mail.total_bytes};
+    int rc = limits_new(0, 0, &g->limits);
+
+    g->listener = (struct listener){
+        .name = "terminals",
+        .ops = &ttms_ops.conn,
+        .conf = &g->settings,
+        .register_timeout_ms = 1000000,
+        .read_timeout_ms = 1000000,
+    };
+    g->group = (struct relay_group){
+        .relays = g->relays,
+        .count = RELAY_SHARDS,
+        .key = {1, 2},
+        .max_devices = 10000,
+        .max_messages = g->mail.max_messages,
+        .max_bytes = g->mail.max_bytes,
+    };
+    if (rc == OK)
+        rc = mail_writer_new(&conf, &g->writer);
+    assert(rc == OK);
+    for (unsigned i = 0; i < RELAY_SHARDS; i++)
+        relay_rig_shard(i);
+    rc = mail_writer_open(g->writer, relay_rig_found, NULL);
+    assert(rc == OK);
+    for (unsigned i = 0; i < RELAY_SHARDS; i++)
+        mailbox_adopted(g->relays[i].mailbox);
+}
+
+static inline void relay_rig_defaults(void)
+{
+    relay_rig = (struct relay_rig){
+        .settings = {.codec = {.length = TTMS_LENGTH_TOTAL, .max_frame = 1 << 20}},
+        .mail = {.max_messages = 100000,
+                 .max_bytes = 64 << 20,
+                 .total_bytes = 256 << 20,
+                 .backlog_bytes = 64 << 20},
+        .output_limit = 1 << 20,
+        .now_ms = 1000,
+    };
+}
+
+/* Every shard turns, the writer commits, acknowledgements are asked for. */
+static inline void relay_rig_turn(void)
+{
+    struct relay_rig *g = &relay_rig;
+
+    for (unsigned i = 0; i < RELAY_SHARDS; i++)
+        loop_turn(&g->shards[i].loop, 0);
+    g->now_ms += 1000000; /* whatever the writer waits for is over */
+    mail_writer_turn(g->writer, g->now_ms);
+    for (unsigned i = 0; i < RELAY_SHARDS; i++)
+        for (uint32_t slot = 0; slot < g->shards[i].table_size; slot++) {
+            union shard_slot at = g->shards[i].table[slot];
+
+            if (at.conn && !(at.next_free & 1))
+                conn_acknowledge(at.conn);
+        }
+}
+
+/* Until everything that was on its way has arrived. */
+static inline void relay_rig_settle(void)
+{
+    for (int i = 0; i < 12; i++)
+        relay_rig_turn();
+}
+
+/* A new connection, accepted by that shard; the terminal's end of it, non-blocking. */
+static inline int relay_rig_connect(unsigned shard)
+{
+    struct sockaddr_in6 peer = {.sin6_family = AF_INET6};
+    struct relay_rig *g = &relay_rig;
+    int ends[2];
+    int rc = socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends);
+    enum limits_verdict verdict = limits_enter(g->limits, &peer.sin6_addr);
+    struct conn *c;
+
+    assert(rc == 0 && verdict == LIMITS_PASS);
+    c = conn_open(&g->shards[shard], &g->listener, ends[0], &peer);
+    assert(c);
+    return ends[1];
+}
+
+static inline void relay_rig_close(void)
+{
+    struct relay_rig *g = &relay_rig;
+
+    for (unsigned i = 0; i < RELAY_SHARDS; i++)
+        shard_close_all(&g->shards[i]);
+    relay_rig_settle();
+    for (unsigned i = 0; i < RELAY_SHARDS; i++)
+        assert(relay_is_settled(&g->relays[i]));
+    mail_writer_close(&g->writer);
+    for (unsigned i = 0; i < RELAY_SHARDS; i++) {
+        mailbox_free(&g->relays[i].mailbox);
+        relay_fini(&g->relays[i]);
+        shard_fini(&g->shards[i]);
+    }
+    limits_free(&g->limits);
+}

@@ -1,0 +1,575 @@
+#include "config/config.h"
+#include "base/id.h"
+#include "codec/ttms.h"
+
+#include "unit.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_NAME "t.yaml"
+
+static void write_file(const char *bytes, size_t n)
+{
+    FILE *f = fopen(FILE_NAME, "w");
+
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, n, f), n);
+    fclose(f);
+}
+
+static struct config *load(const char *yaml)
+{
+    struct config *c = NULL;
+
+    write_file(yaml, strlen(yaml));
+    assert_int_equal(config_load(FILE_NAME, stderr, &c), OK);
+    return c;
+}
+
+static void refuse_bytes(const char *bytes, size_t n, int error, const char *words)
+{
+    struct config *c = NULL;
+    char *said = NULL;
+    size_t size;
+    FILE *errors = open_memstream(&said, &size);
+
+    write_file(bytes, n);
+    assert_int_equal(config_load(FILE_NAME, errors, &c), error);
+    assert_null(c);
+    fclose(errors);
+    assert_string_equal(said, words);
+    free(said);
+}
+
+static void refuse(const char *yaml, const char *words)
+{
+    refuse_bytes(yaml, strlen(yaml), ERR_INVALID, words);
+}
+
+static void without_a_file_there_is_one_listener_on_loopback(void **state)
+{
+    const struct sockaddr_in *in;
+    struct config *c;
+
+    (void)state;
+    assert_int_equal(config_load(NULL, stderr, &c), OK);
+    assert_string_equal(c->data_dir, "./holdfast-data");
+    assert_null(c->user);
+    assert_null(c->file);
+    assert_int_equal(c->listener_count, 1);
+    assert_string_equal(c->listeners[0].name, "terminals");
+    assert_int_equal(c->listeners[0].protocol, PROTOCOL_TTMS);
+    assert_int_equal(c->listeners[0].length, TTMS_LENGTH_AUTO);
+    in = (const struct sockaddr_in *)&c->listeners[0].address;
+    assert_int_equal(in->sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+    assert_int_equal(in->sin_port, htons(7222));
+    assert_int_equal(c->log_level, LOG_INFO);
+    assert_int_equal(c->stuck_timeout_ms, 10000);
+    assert_int_equal(c->mailbox_max_age_ms, 7ll * 24 * 3600 * 1000);
+    assert_int_equal(c->mailbox_total_bytes, 10ull << 30);
+    config_free(&c);
+    assert_null(c);
+    config_free(&c);
+}
+
+static void every_kind_of_value_is_read(void **state)
+{
+    struct config *c =
+        load("data_dir: /x y\n"
+             "shards: 3\n"
+             "log: {level: debug, topics: [net, codec]}\n"
+             "limits:\n"
+             "  output_limit: 65536\n"
+             "mailbox: {max_age: 90min, max_bytes: 2 GiB}\n"
+             "listen:\n"
+             "  a-1: {protocol: ttms, address: '[::1]:80', receipts: true,\n"
+             "        length: content2, checksum: strict, durability: all,\n"
+             "        read_timeout: 1500ms}\n"
+             "  b:\n"
+             "    protocol: ttms\n"
+             "    address: 0.0.0.0:7223\n");
+
+    (void)state;
+    assert_string_equal(c->data_dir, "/x y");
+    assert_int_equal(c->data_dir_place.line, 1);
+    assert_int_equal(c->data_dir_place.column, 11);
+    assert_int_equal(c->shards, 3);
+    assert_int_equal(c->log_level, LOG_DEBUG);
+    assert_int_equal(c->log_topics, BIT(LOG_T_NET) | BIT(LOG_T_CODEC));
+    assert_int_equal(c->output_limit, 65536);
+    assert_int_equal(c->mailbox_max_age_ms, 90 * 60 * 1000);
+    assert_int_equal(c->mailbox_max_bytes, 2ull << 30);
+    assert_int_equal(c->listener_count, 2);
+    assert_string_equal(c->listeners[0].name, "a-1");
+    assert_int_equal(c->listeners[0].address.ss_family, AF_INET6);
+    assert_true(c->listeners[0].receipts);
+    assert_false(c->listeners[0].reply_heartbeats);
+    assert_int_equal(c->listeners[0].length, TTMS_LENGTH_CONTENT2);
+    assert_int_equal(c->listeners[0].checksum, CHECKSUM_STRICT);
+    assert_int_equal(c->listeners[0].durability, DURABILITY_ALL);
+    assert_int_equal(c->listeners[0].read_timeout_ms, 1500);
+    assert_int_equal(c->listeners[0].register_timeout_ms, 30000);
+    assert_int_equal(c->listeners[1].place.line, 13);
+    config_free(&c);
+}
+
+static void topics_may_be_one_word_or_many(void **state)
+{
+    struct config *c = load("log: {topics: 'net, session'}");
+
+    (void)state;
+    assert_int_equal(c->log_topics, BIT(LOG_T_NET) | BIT(LOG_T_SESSION));
+    config_free(&c);
+    c = load("log: {topics: []}");
+    assert_int_equal(c->log_topics, 0);
+    config_free(&c);
+}
+
+static void a_group_with_all_its_keys_commented_out_is_fine(void **state)
+{
+    struct config *c =
+        load("limits:\n#  output_limit: 1MiB\nlisten: {a: {protocol: ttms}}");
+
+    (void)state;
+    assert_int_equal(c->output_limit, 1 << 20);
+    config_free(&c);
+    c = load("{}");
+    assert_int_equal(c->listener_count, 1);
+    config_free(&c);
+}
+
+static void a_misspelt_key_is_shown_with_what_was_meant(void **state)
+{
+    (void)state;
+    refuse("supervisor:\n  stuck_timeuot: 10s\n",
+           "t.yaml:2:3: unknown key `stuck_timeuot` in `supervisor`\n"
+           "      stuck_timeuot: 10s\n"
+           "      ^~~~~~~~~~~~~\n"
+           "    did you mean `stuck_timeout`?\n");
+}
+
+static void a_key_in_the_wrong_group_is_sent_to_its_own(void **state)
+{
+    (void)state;
+    refuse("output_limit: 1MiB\n", "t.yaml:1:1: unknown key `output_limit`\n"
+                                   "    output_limit: 1MiB\n"
+                                   "    ^~~~~~~~~~~~\n"
+                                   "    it belongs to limits\n");
+}
+
+static void a_key_like_no_other_gets_the_list(void **state)
+{
+    (void)state;
+    refuse("limits: {zzz: 1}\n",
+           "t.yaml:1:10: unknown key `zzz` in `limits`\n"
+           "    limits: {zzz: 1}\n"
+           "             ^~~\n"
+           "    known here: max_connections max_per_address output_limit\n");
+}
+
+static void all_problems_come_in_one_pass(void **state)
+{
+    (void)state;
+    refuse(
+        "shards: many\n"
+        "log: {level: inof}\n"
+        "supervisor: {drain_timeout: 30, stuck_timeout: 10 parsecs}\n"
+        "limits: {output_limit: 1MB, max_connections: -1, max_per_address: 1.5}\n"
+        "mailbox: {max_age: 99999999d, max_messages: 99999999999999999999}\n",
+        "t.yaml:1:9: `many` is not a whole number\n"
+        "    shards: many\n"
+        "            ^~~~\n"
+        "    shards: a whole number, 0 to 256; default 0\n"
+        "t.yaml:2:14: `inof` is not known here; did you mean `info`?\n"
+        "    log: {level: inof}\n"
+        "                 ^~~~\n"
+        "    level: one of error, warn, info, debug; default info\n"
+        "t.yaml:3:29: `30` has no unit\n"
+        "    supervisor: {drain_timeout: 30, stuck_timeout: 10 parsecs}\n"
+        "                                ^~\n"
+        "    drain_timeout: 100ms to 1h, a whole number with ms, s, min, h or d; "
+        "default "
+        "10s\n"
+        "t.yaml:3:48: `10 parsecs` is not a duration: there is no unit `parsecs`\n"
+        "    supervisor: {drain_timeout: 30, stuck_timeout: 10 parsecs}\n"
+        "                                                   ^~~~~~~~~~\n"
+        "    stuck_timeout: 2s to 1h, a whole number with ms, s, min, h or d; default "
+        "10s\n"
+        "t.yaml:4:24: `1MB` is not a size: there is no unit `MB`; did you mean `MiB`?\n"
+        "    limits: {output_limit: 1MB, max_connections: -1, max_per_address: 1.5}\n"
+        "                           ^~~\n"
+        "    output_limit: 4KiB to 1GiB, a number of bytes or with KiB, MiB, GiB or "
+        "TiB; "
+        "default 1MiB\n"
+        "t.yaml:4:46: `-1` is not a whole number\n"
+        "    limits: {output_limit: 1MB, max_connections: -1, max_per_address: 1.5}\n"
+        "                                                 ^~\n"
+        "    max_connections: a whole number, 0 to 16000000; default 0\n"
+        "t.yaml:4:67: `1.5` is not a whole number: take a smaller unit\n"
+        "    limits: {output_limit: 1MB, max_connections: -1, max_per_address: 1.5}\n"
+        "                                                                      ^~~\n"
+        "    max_per_address: a whole number, 0 to 16000000; default 10000\n"
+        "t.yaml:5:20: `99999999d` is too large: the most is 36500d\n"
+        "    mailbox: {max_age: 99999999d, max_messages: 99999999999999999999}\n"
+        "                       ^~~~~~~~~\n"
+        "    max_age: 0s to 36500d, a whole number with ms, s, min, h or d; default "
+        "7d\n"
+        "t.yaml:5:45: `99999999999999999999` is too large\n"
+        "    mailbox: {max_age: 99999999d, max_messages: 99999999999999999999}\n"
+        "                                                ^~~~~~~~~~~~~~~~~~~~\n"
+        "    max_messages: a whole number, 1 to 1000000000; default 10000\n");
+}
+
+static void a_value_of_the_wrong_shape_is_refused(void **state)
+{
+    (void)state;
+    refuse("user: [joe]\nmailbox: 5\ndata_dir:\nshards: {a: 1}\n",
+           "t.yaml:1:7: `user` wants a single value\n"
+           "    user: [joe]\n"
+           "          ^\n"
+           "    user: a text; default not set\n"
+           "t.yaml:2:10: `mailbox` wants keys of its own, not a value\n"
+           "    mailbox: 5\n"
+           "             ^\n"
+           "    write its keys below it, indented by two blanks\n"
+           "t.yaml:3:1: `data_dir` has no value\n"
+           "    data_dir:\n"
+           "    ^~~~~~~~\n"
+           "    data_dir: a text; default ./holdfast-data\n"
+           "t.yaml:4:9: `shards` wants a single value\n"
+           "    shards: {a: 1}\n"
+           "            ^\n"
+           "    shards: a whole number, 0 to 256; default 0\n");
+}
+
+static void json_is_yaml_too(void **state)
+{
+    (void)state;
+    refuse("{\"shards\": [1], \"log\": {\"level\": \"inof\"}}\n",
+           "t.yaml:1:12: `shards` wants a single value\n"
+           "    {\"shards\": [1], \"log\": {\"level\": \"inof\"}}\n"
+           "               ^\n"
+           "    shards: a whole number, 0 to 256; default 0\n"
+           "t.yaml:1:34: `inof` is not known here; did you mean `info`?\n"
+           "    {\"shards\": [1], \"log\": {\"level\": \"inof\"}}\n"
+           "                                     ^~~~~~\n"
+           "    level: one of error, warn, info, debug; default info\n");
+}
+
+static void the_ends_of_a_range_are_allowed(void **state)
+{
+    struct config *c = load("shards: 256\nsupervisor: {stuck_timeout: 2s}\n");
+
+    (void)state;
+    config_free(&c);
+    c = load("shards: 0\nsupervisor: {stuck_timeout: 1h}\n");
+    config_free(&c);
+    refuse(
+        "shards: 257\nsupervisor: {stuck_timeout: 1999ms}\n",
+        "t.yaml:1:9: `257` is too large: the most is 256\n"
+        "    shards: 257\n"
+        "            ^~~\n"
+        "    shards: a whole number, 0 to 256; default 0\n"
+        "t.yaml:2:29: `1999ms` is too small: the least is 2s\n"
+        "    supervisor: {stuck_timeout: 1999ms}\n"
+        "                                ^~~~~~\n"
+        "    stuck_timeout: 2s to 1h, a whole number with ms, s, min, h or d; default "
+        "10s\n");
+}
+
+static void yes_is_neither_true_nor_false(void **state)
+{
+    (void)state;
+    refuse("listen: {a: {protocol: ttms, receipts: yes}}",
+           "t.yaml:1:40: `yes` is neither true nor false; did you mean `true`?\n"
+           "    listen: {a: {protocol: ttms, receipts: yes}}\n"
+           "                                           ^~~\n"
+           "    receipts: true or false; default false\n");
+}
+
+static void a_key_given_twice_is_refused(void **state)
+{
+    (void)state;
+    refuse("shards: 1\nuser: joe\nshards: 2\n",
+           "t.yaml:3:1: `shards` is there already, in line 1\n"
+           "    shards: 2\n"
+           "    ^~~~~~\n"
+           "    keep one of them\n");
+}
+
+static void an_address_says_what_is_wrong_with_it(void **state)
+{
+    static const char *const cases[][2] = {
+        {"localhost:7222", "is not a numeric address; names are not looked up"},
+        {"7222", "is not an address with a port"},
+        {"127.0.0.1:", "has no port from 0 to 65535 behind the last colon"},
+        {"127.0.0.1:65536", "has no port from 0 to 65535 behind the last colon"},
+        {"127.0.0.1: 1", "has no port from 0 to 65535 behind the last colon"},
+        {"127.0.0.256:1", "is not a numeric address; names are not looked up"},
+        {"[::1:1", "is not a numeric address; names are not looked up"},
+        {"::1:7222", "needs brackets: \"[::1]:7222\""},
+        {":7222",
+         "does not say which address: 127.0.0.1:7222 serves this machine alone, "
+         "0.0.0.0:7222 every interface"},
+        {"*:7222",
+         "does not say which address: 127.0.0.1:7222 serves this machine alone, "
+         "0.0.0.0:7222 every interface"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const char *a = cases[i][0];
+        char yaml[256], words[512];
+
+        snprintf(yaml, sizeof(yaml),
+                 "listen:\n a:\n  protocol: ttms\n  address: '%s'\n", a);
+        snprintf(words, sizeof(words),
+                 "t.yaml:4:12: `%s` %s\n"
+                 "      address: '%s'\n"
+                 "               ^%.*s\n"
+                 "    address: 127.0.0.1:7222, 0.0.0.0:7222 or \"[::1]:7222\"; default "
+                 "127.0.0.1:7222\n",
+                 a, cases[i][1], a, (int)strlen(a) + 1, "~~~~~~~~~~~~~~~~~~~~~~~~~~~~");
+        refuse(yaml, words);
+    }
+}
+
+static void listeners_are_checked_against_each_other(void **state)
+{
+    (void)state;
+    refuse("listen:\n"
+           "  a: {protocol: ttms}\n"
+           "  b: {protocol: ttms, address: '127.0.0.1:7222'}\n"
+           "  c: {address: '127.0.0.1:1'}\n"
+           "  D!: {protocol: ttms}\n",
+           "t.yaml:3:32: `b` has the address of `a`, 127.0.0.1:7222\n"
+           "      b: {protocol: ttms, address: '127.0.0.1:7222'}\n"
+           "                                   ^~~~~~~~~~~~~~~~\n"
+           "    give each listener its own port\n"
+           "t.yaml:4:3: listener `c` lacks `protocol`\n"
+           "      c: {address: '127.0.0.1:1'}\n"
+           "      ^\n"
+           "    What is spoken here. `ttms` is the terminal relay.\n"
+           "t.yaml:5:3: `D!` cannot be the name of a listener\n"
+           "      D!: {protocol: ttms}\n"
+           "      ^~\n"
+           "    a-z, 0-9, - and _, at most 32 of them\n");
+    refuse("listen: {}\n", "t.yaml:1:1: there is no listener\n"
+                           "    listen: {}\n"
+                           "    ^~~~~~\n"
+                           "    add one, or remove `listen` to get the default one\n");
+}
+
+static void two_listeners_may_both_ask_for_any_port(void **state)
+{
+    struct config *c = load("listen: {a: {protocol: ttms, address: '127.0.0.1:0'},\n"
+                            "         b: {protocol: ttms, address: '127.0.0.1:0'}}\n");
+
+    (void)state;
+    assert_int_equal(c->listener_count, 2);
+    config_free(&c);
+}
+
+static void an_empty_file_is_refused(void **state)
+{
+    static const char words[] =
+        "t.yaml: the configuration is empty\n"
+        "    write what shall differ from the defaults, or `{}` for nothing\n";
+
+    (void)state;
+    refuse("", words);
+    refuse("# only a comment\n", words);
+    refuse("---\n", words);
+}
+
+static void what_is_no_yaml_is_shown_where_it_stops(void **state)
+{
+    static const char advice[] =
+        "    YAML: `key: value`, indented by blanks; a value that "
+        "begins with [ or * wants quotes\n";
+    char words[512];
+
+    (void)state;
+    snprintf(words, sizeof(words), "%s%s",
+             "t.yaml:2:1: tab character may not be used as indentation\n"
+             "     output_limit: 1MiB\n"
+             "    ^\n",
+             advice);
+    refuse("limits:\n\toutput_limit: 1MiB\n", words);
+    snprintf(words, sizeof(words), "%s%s",
+             "t.yaml:1:8: double-quoted scalar without closing quote\n"
+             "    user: \"joe\n"
+             "           ^\n",
+             advice);
+    refuse("user: \"joe\n", words);
+    snprintf(words, sizeof(words), "%s%s",
+             "t.yaml:2:7: flow sequence without a closing bracket\n"
+             "      x: [\n"
+             "          ^\n",
+             advice);
+    refuse("listen: {\n  x: [\n", words);
+}
+
+static void a_file_without_keys_is_refused(void **state)
+{
+    (void)state;
+    refuse("hello\n", "t.yaml:1:1: the configuration is not a list of keys\n"
+                      "    hello\n"
+                      "    ^\n"
+                      "    write `key: value` lines\n");
+}
+
+static void a_reload_knows_what_is_new_to_the_worker(void **state)
+{
+    static const struct {
+        const char *yaml;
+        bool same;
+    } cases[] = {
+        {"shards: 0", true},
+        {"log: {level: debug, topics: [net]}", true},
+        {"supervisor: {max_restarts: 5, stuck_timeout: 3s, max_restart_delay: 1s}",
+         true},
+        {"listen: {terminals: {protocol: ttms}}", true},
+        {"shards: 1", false},
+        {"user: joe", false},
+        {"data_dir: /x", false},
+        {"mailbox: {max_age: 8d}", false},
+        {"listen: {terminals: {protocol: ttms, receipts: true}}", false},
+        {"listen: {terminals: {protocol: ttms, address: '127.0.0.1:1'}}", false},
+        {"listen: {other: {protocol: ttms}}", false},
+        {"listen: {terminals: {protocol: ttms}, b: {protocol: ttms, address: "
+         "'[::1]:1'}}",
+         false},
+    };
+    struct config *a = load("{}");
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct config *b = load(cases[i].yaml);
+
+        assert_int_equal(config_is_same_work(a, b), cases[i].same);
+        assert_int_equal(config_is_same_work(b, a), cases[i].same);
+        config_free(&b);
+    }
+    config_free(&a);
+}
+
+static void more_than_one_document_is_refused(void **state)
+{
+    (void)state;
+    refuse("shards: 1\n---\nshards: 2\n",
+           "t.yaml: there is more than one document in the file\n"
+           "    remove the `---` between them\n");
+}
+
+static void bytes_that_are_no_text_are_refused(void **state)
+{
+    (void)state;
+    refuse_bytes("user: \xff\n", 8, ERR_INVALID,
+                 "t.yaml:1:7: byte 0xff is not text\n"
+                 "    user: ?\n"
+                 "          ^\n"
+                 "    save the file as UTF-8 text\n");
+    refuse_bytes("a\nuser: j\0\n", 11, ERR_INVALID,
+                 "t.yaml:2:8: byte 0x00 is not text\n"
+                 "    user: j?\n"
+                 "           ^\n"
+                 "    save the file as UTF-8 text\n");
+    refuse_bytes("# \xed\xa0\x80\n", 6, ERR_INVALID,
+                 "t.yaml:1:3: byte 0xed is not text\n"
+                 "    # ???\n"
+                 "      ^\n"
+                 "    save the file as UTF-8 text\n");
+}
+
+static void control_characters_do_not_reach_the_terminal(void **state)
+{
+    (void)state;
+    refuse("user: \"\\e[31mred\"\n",
+           "t.yaml:1:7: there is a control character in `?[31mred`\n"
+           "    user: \"\\e[31mred\"\n"
+           "          ^~~~~~~~~~~\n"
+           "    user: a text; default not set\n");
+}
+
+static void the_caret_counts_characters_not_bytes(void **state)
+{
+    (void)state;
+    refuse("{user: \xc3\xa9\xc3\xa9, shards: x}\n",
+           "t.yaml:1:20: `x` is not a whole number\n"
+           "    {user: \xc3\xa9\xc3\xa9, shards: x}\n"
+           "                       ^\n"
+           "    shards: a whole number, 0 to 256; default 0\n");
+}
+
+static void what_cannot_be_read_is_refused(void **state)
+{
+    struct config *c = NULL;
+    char *said = NULL;
+    size_t size;
+    FILE *errors = open_memstream(&said, &size);
+
+    (void)state;
+    assert_int_equal(config_load("missing.yaml", errors, &c), ERR_IO);
+    assert_int_equal(config_load("/", errors, &c), ERR_IO);
+    fclose(errors);
+    assert_string_equal(
+        said, "missing.yaml: cannot read the configuration: No such file or "
+              "directory\n"
+              "    name an existing file with -c, or leave -c away to run with "
+              "the defaults\n"
+              "/: this is a directory\n"
+              "    name the file inside it\n");
+    free(said);
+}
+
+static int enter_temporary_directory(void **state)
+{
+    static char dir[] = "/tmp/holdfast-test-XXXXXX";
+
+    *state = dir;
+    return mkdtemp(dir) && chdir(dir) == 0 ? 0 : -1;
+}
+
+static int leave_temporary_directory(void **state)
+{
+    unlink(FILE_NAME);
+    return rmdir(*state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_a_file_there_is_one_listener_on_loopback),
+        cmocka_unit_test(every_kind_of_value_is_read),
+        cmocka_unit_test(topics_may_be_one_word_or_many),
+        cmocka_unit_test(a_group_with_all_its_keys_commented_out_is_fine),
+        cmocka_unit_test(a_misspelt_key_is_shown_with_what_was_meant),
+        cmocka_unit_test(a_key_in_the_wrong_group_is_sent_to_its_own),
+        cmocka_unit_test(a_key_like_no_other_gets_the_list),
+        cmocka_unit_test(all_problems_come_in_one_pass),
+        cmocka_unit_test(a_value_of_the_wrong_shape_is_refused),
+        cmocka_unit_test(json_is_yaml_too),
+        cmocka_unit_test(the_ends_of_a_range_are_allowed),
+        cmocka_unit_test(yes_is_neither_true_nor_false),
+        cmocka_unit_test(a_key_given_twice_is_refused),
+        cmocka_unit_test(an_address_says_what_is_wrong_with_it),
+        cmocka_unit_test(listeners_are_checked_against_each_other),
+        cmocka_unit_test(two_listeners_may_both_ask_for_any_port),
+        cmocka_unit_test(an_empty_file_is_refused),
+        cmocka_unit_test(what_is_no_yaml_is_shown_where_it_stops),
+        cmocka_unit_test(a_file_without_keys_is_refused),
+        cmocka_unit_test(a_reload_knows_what_is_new_to_the_worker),
+        cmocka_unit_test(more_than_one_document_is_refused),
+        cmocka_unit_test(bytes_that_are_no_text_are_refused),
+        cmocka_unit_test(control_characters_do_not_reach_the_terminal),
+        cmocka_unit_test(the_caret_counts_characters_not_bytes),
+        cmocka_unit_test(what_cannot_be_read_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, enter_temporary_directory,
+                                  leave_temporary_directory);
+}

@@ -1,0 +1,102 @@
+#include "device/registry.h"
+
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define IDS 3000
+
+struct thing {
+    struct device device;
+    int value;
+};
+
+static struct id id_number(int n)
+{
+    char text[16];
+    struct id id;
+    int size = snprintf(text, sizeof(text), "%08x", n);
+
+    assert_int_equal(id_make(PROTOCOL_TTMS, slice_of(text, (size_t)size), &id), OK);
+    return id;
+}
+
+/* Few different hashes: long runs of places, many equal ones. */
+static uint64_t poor_hash(int n)
+{
+    return (uint64_t)(n % 97);
+}
+
+static void random_adds_and_removes_agree_with_a_plain_array(void **state)
+{
+    static struct thing *model[IDS];
+    struct registry r;
+    size_t live = 0;
+
+    (void)state;
+    srand(3);
+    registry_init(&r, sizeof(struct thing));
+    for (int step = 0; step < 30000; step++) {
+        int n = rand() % IDS;
+        struct id id = id_number(n);
+        struct device *d = registry_find(&r, &id, poor_hash(n));
+
+        assert_ptr_equal(d, model[n]);
+        if (d && rand() % 3) {
+            assert_int_equal(((struct thing *)d)->value, n);
+            registry_remove(&r, d);
+            model[n] = NULL;
+            live--;
+        } else if (!d) {
+            model[n] = (struct thing *)registry_try_add(&r, &id, poor_hash(n));
+            assert_non_null(model[n]);
+            assert_int_equal(model[n]->value, 0);
+            model[n]->value = n;
+            live++;
+        }
+        assert_int_equal(r.used, live);
+        if (step % 3000 == 0)
+            registry_check(&r);
+    }
+    registry_check(&r);
+    registry_fini(&r);
+}
+
+static void a_removal_ends_the_epoch(void **state)
+{
+    struct id id = id_number(1);
+    struct registry r;
+    struct device *d;
+    uint32_t before;
+
+    (void)state;
+    registry_init(&r, sizeof(struct thing));
+    d = registry_try_add(&r, &id, 1);
+    assert_non_null(d);
+    before = r.epoch;
+    registry_remove(&r, d);
+    assert_int_not_equal(r.epoch, before);
+    assert_null(registry_find(&r, &id, 1));
+    registry_fini(&r);
+}
+
+static void the_same_text_in_another_protocol_is_another_device(void **state)
+{
+    struct id a = id_number(1), b = a;
+
+    (void)state;
+    b.protocol = 200;
+    assert_false(id_equal(&a, &b));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_adds_and_removes_agree_with_a_plain_array),
+        cmocka_unit_test(a_removal_ends_the_epoch),
+        cmocka_unit_test(the_same_text_in_another_protocol_is_another_device),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
