@@ -4,7 +4,7 @@
 
 #include "cli/table.h"
 #include "mailbox/record.h"
-#include "mailbox/store.h"
+#include "store/store.h"
 
 struct command {
     const char *dir;

@@ -12,7 +12,7 @@
 #pragma once
 
 #include "base/id.h"
-#include "mailbox/store.h"
+#include "store/store.h"
 
 struct mail_writer;
 struct mail_record;

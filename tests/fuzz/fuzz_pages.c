@@ -6,7 +6,7 @@
  * changed in every way that the writer knows. */
 #include "base/log.h"
 #include "mailbox/record.h"
-#include "mailbox/store.h"
+#include "store/store.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -9,7 +9,7 @@
 #include "base/crc32c.h"
 #include "base/reader.h"
 #include "mailbox/box.h"
-#include "mailbox/store_mem.h"
+#include "store/store_mem.h"
 #include "mailbox/writer.h"
 
 #include <assert.h>

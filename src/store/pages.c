@@ -1,6 +1,6 @@
-#include "mailbox/pages.h"
+#include "store/pages.h"
 
-#include "mailbox/pages_inside.h"
+#include "store/pages_inside.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>

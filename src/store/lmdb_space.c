@@ -1,4 +1,4 @@
-#include "mailbox/store_lmdb.h"
+#include "store/store_lmdb.h"
 
 #include "base/log.h"
 

@@ -1,4 +1,4 @@
-#include "mailbox/salvage.h"
+#include "store/salvage.h"
 
 #include "base/log.h"
 #include "mailbox/record.h"

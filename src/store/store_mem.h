@@ -4,7 +4,7 @@
  * process, and only one thread may use it. */
 #pragma once
 
-#include "mailbox/store.h"
+#include "store/store.h"
 
 extern const struct store_engine store_mem;
 

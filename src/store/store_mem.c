@@ -1,4 +1,4 @@
-#include "mailbox/store_mem.h"
+#include "store/store_mem.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* store_null.c - the store that stores nothing: every append is refused with ERR_FULL,
  * so the gateway relays between terminals that are online and says the rest. */
-#include "mailbox/store.h"
+#include "store/store.h"
 
 static struct store the_store = {.engine = &store_null};
 

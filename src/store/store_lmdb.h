@@ -16,7 +16,7 @@
  * reserve. */
 #pragma once
 
-#include "mailbox/store.h"
+#include "store/store.h"
 
 #include <limits.h>
 #include <lmdb.h>

@@ -9,7 +9,7 @@
  * removed. */
 #pragma once
 
-#include "mailbox/pages.h"
+#include "store/pages.h"
 
 /* `dir` holds data.mdb, which nobody has open; `map_size` is for the new one, which
  * gets `mark` under key 0. Logs what was saved. Returns OK, ERR_NOSPACE, ERR_IO,

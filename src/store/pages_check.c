@@ -1,4 +1,4 @@
-#include "mailbox/pages_inside.h"
+#include "store/pages_inside.h"
 
 struct walk {
     struct pages *p;

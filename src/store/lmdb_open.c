@@ -1,9 +1,9 @@
-#include "mailbox/store_lmdb.h"
+#include "store/store_lmdb.h"
 
 #include "base/log.h"
 #include "base/reader.h"
-#include "mailbox/pages.h"
-#include "mailbox/salvage.h"
+#include "store/pages.h"
+#include "store/salvage.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
  * trees. */
 #pragma once
 
-#include "mailbox/pages.h"
+#include "store/pages.h"
 
 #define NO_PAGE    UINT64_MAX
 #define FIRST_PAGE 2u /* behind the metas */
