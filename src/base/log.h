@@ -21,7 +21,9 @@
     X(NET, "net")                                                                      \
     X(CODEC, "codec")                                                                  \
     X(SESSION, "session")                                                              \
-    X(MAILBOX, "mailbox")
+    X(MAILBOX, "mailbox")                                                              \
+    X(JOURNAL, "journal")                                                              \
+    X(HTTP, "http")
 
 enum log_level {
 #define X(name, word) LOG_##name,

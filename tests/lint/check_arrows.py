@@ -15,12 +15,14 @@ MAY_INCLUDE = {
     "net": {"base"},
     "codec": {"base"},
     "device": {"base"},
-    "mailbox": {"base"},
+    "store": {"base", "mailbox/record.h"},
+    "mailbox": {"base", "store"},
+    "journal": {"base", "store"},
     "config": {"base", "codec/ttms.h"},  # for the words of its enums
     "supervisor": {"base"},
-    "session": {"base", "net", "codec", "device", "mailbox", "config"},
-    "http": {"base", "net", "codec", "device", "mailbox", "config", "session"},
-    "cli": {"base", "config", "mailbox"},
+    "session": {"base", "net", "codec", "device", "mailbox", "journal", "config"},
+    "http": {"base", "net", "codec", "device", "mailbox", "journal", "config", "session"},
+    "cli": {"base", "config", "mailbox", "store"},
 }
 MAIN = set(MAY_INCLUDE)  # main.c and its neighbours directly in src/ join everything
 

@@ -1,0 +1,19 @@
+/* login.h - a connection says who it is: the same for every protocol.
+ *
+ * The device lives on the shard that its id's hash names: a connection that is
+ * elsewhere moves there with the input it has not used, and its session logs in again
+ * there. */
+#pragma once
+
+#include "session/relay.h"
+
+enum login {
+    LOGIN_HERE,   /* *out is the device, on this shard: attach to it */
+    LOGIN_MOVED,  /* the connection left for another shard: touch nothing, return */
+    LOGIN_CLOSED, /* refused: the table of devices is full; the connection is closing */
+};
+
+/* Call from on_input. `in` is what the session has not used yet, beginning with the
+ * frame that names the device. */
+enum login login_find(struct conn *c, const struct id *id, struct slice in,
+                      struct terminal **out);
