@@ -79,33 +79,35 @@ struct presence_move {
     int64_t at_ms;    /* when it became due: never before the one before it */
 };
 
-/* What a rule notes of one connected device. The layout is presence.c's business. */
+/* What a rule notes of one connected device: 32 bytes. The layout is presence.c's
+ * business, but for `state`. */
 struct presence_watch {
-    int64_t begin_ms; /* the connection's beginning: interval 0 */
-    int64_t heard_ms; /* last message; begin_ms before the first one */
+    int64_t mark_ms;  /* cursor: the first interval not judged begins; timeout: heard */
     int64_t left_ms;  /* in LEAVE: since when */
-    uint32_t judged;  /* intervals judged so far */
-    uint32_t cursor;
-    uint32_t strikes;
-    uint32_t good; /* intervals in a row with a message */
-    uint8_t state; /* enum presence */
-    bool heard;    /* in the interval that is running */
+    uint32_t cursor;  /* below `threshold` */
+    uint32_t strikes; /* in ALIVE, below `strikes` */
+    uint32_t good;    /* intervals in a row with a message, at most `recover` */
+    uint8_t state;    /* enum presence */
+    bool heard; /* in the interval that mark_ms begins; the later ones are silent */
 };
 
-/* A connection begins for a device in this state (ALIVE or LEAVE). */
+/* A connection begins for a device in this state (ALIVE or LEAVE). Under the rules that
+ * know no LEAVE it recovers from it at this moment: judge. */
 void presence_begin(struct presence_watch *w, const struct presence_policy *p,
                     enum presence state, int64_t now_ms);
 
-/* A message came. First take all moves that presence_judge(now_ms) has. */
+/* A message came. First take all moves that presence_judge(now_ms) has. Afterwards
+ * presence_next() is later than before, or the same; but in LEAVE it may be earlier. */
 void presence_heard(struct presence_watch *w, const struct presence_policy *p,
                     int64_t now_ms);
 
 /* The earliest move due by now_ms, and makes it; false when there is none. Ask until
- * false. After a move to CLOSE the watch is over. */
+ * false. After a move to CLOSE the watch is over. However long ago the last question
+ * was, the cost is the same. */
 bool presence_judge(struct presence_watch *w, const struct presence_policy *p,
                     int64_t now_ms, struct presence_move *out);
 
-/* When to judge next, if nothing is heard until then; INT64_MAX: never. */
+/* When the next move is due if nothing is heard until then; INT64_MAX: never. */
 int64_t presence_next(const struct presence_watch *w, const struct presence_policy *p);
 
 /* Is it a single step of the drawing above? */
