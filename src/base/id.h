@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 
-#define ID_TEXT_MAX 46
+#define ID_TEXT_MAX 54
 
 /* Stored in mailbox records: never renumber, only add. */
 #define PROTOCOLS(X) X(TTMS, 1, "ttms")

@@ -170,16 +170,25 @@ void registry_remove(struct registry *r, struct device *d)
     r->free_refs = d->ref;
 }
 
-struct device *registry_next(const struct registry *r, const struct device *d)
+/* A number that no device has or had is passed over: the caller may make one up. */
+struct device *registry_from(const struct registry *r, uint32_t ref)
 {
-    for (uint32_t ref = d ? ref_after(r, d->ref) : 1; ref < r->next_ref;
-         ref = ref_after(r, ref)) {
-        struct device *next = device_at(r, ref);
+    if (ref == 0)
+        ref = 1;
+    if ((ref & PLACE_MASK) >= r->per_block)
+        ref = (ref | PLACE_MASK) + 1;
+    for (; ref && ref < r->next_ref; ref = ref_after(r, ref)) {
+        struct device *d = device_at(r, ref);
 
-        if (id_is_set(&next->id))
-            return next;
+        if (id_is_set(&d->id))
+            return d;
     }
     return NULL;
+}
+
+struct device *registry_next(const struct registry *r, const struct device *d)
+{
+    return registry_from(r, d ? ref_after(r, d->ref) : 1);
 }
 
 void registry_check(const struct registry *r)

@@ -52,5 +52,10 @@ void registry_remove(struct registry *r, struct device *d);
  * removed meanwhile. */
 struct device *registry_next(const struct registry *r, const struct device *d);
 
+/* The first device whose number is `ref` or more; NULL: there is none. Numbers stay, so
+ * that a reader can go on behind where it stopped: who exists all the while is met
+ * once. */
+struct device *registry_from(const struct registry *r, uint32_t ref);
+
 /* For tests: asserts that every device is found and the counts add up. */
 void registry_check(const struct registry *r);

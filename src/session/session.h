@@ -1,6 +1,7 @@
 /* session.h - what the relay needs of every kind of conversation. */
 #pragma once
 
+#include "base/json.h"
 #include "net/shard.h"
 
 /* A listener's `ops` are the first part of one of these. */
@@ -10,6 +11,8 @@ struct session_ops {
     void (*on_decided)(struct conn *c, uint32_t number, bool safe);
     /* At the turn's end, for one whose receipts are on the relay's list. */
     void (*tell_receipts)(struct conn *c);
+    /* Members for the JSON of this connection, and of its device. May be NULL. */
+    void (*show)(const struct conn *c, struct json *j);
 };
 
 static inline const struct session_ops *session_ops_of(const struct conn *c)

@@ -3,6 +3,7 @@
 #include "session/ttms.h"
 #include "base/log.h"
 #include "session/delivery.h"
+#include "session/login.h"
 #include "session/receipts.h"
 
 #include <assert.h>
@@ -166,12 +167,9 @@ static void let_go(struct conn *c)
 static bool on_heartbeat(struct conn *c, const struct ttms_frame *f, struct slice in)
 {
     struct ttms_session *s = session_of(c);
-    struct relay *r = relay_of(c);
 
     if (!s->self || s->address != f->address) {
         struct id id = id_of(f->address);
-        uint64_t hash = relay_hash(r->group, &id);
-        unsigned home = relay_shard_of(r->group, hash);
         struct terminal *t;
 
         if (must_settle_first(c))
@@ -179,14 +177,8 @@ static bool on_heartbeat(struct conn *c, const struct ttms_frame *f, struct slic
         let_go(c);
         if (conn_is_closing(c))
             return false;
-        if (home != c->shard->conf.index) {
-            conn_move(c, r->group->relays[home].shard, in);
+        if (login_find(c, &id, in, &t) != LOGIN_HERE)
             return false;
-        }
-        if (!(t = relay_terminal(r, &id, hash))) {
-            conn_close(c, CLOSE_LIMIT);
-            return false;
-        }
         attach(c, f->address, t);
     }
     if (settings_of(c)->reply_heartbeats && !conn_is_closing(c))
@@ -372,6 +364,14 @@ static const char *describe(const struct conn *c, char *text, size_t size)
     return text;
 }
 
+static void show(const struct conn *c, struct json *j)
+{
+    if (!c->registered)
+        return;
+    json_key(j, "length");
+    json_word(j, ttms_length_word(session_of(c)->dialect.length));
+}
+
 const struct session_ops ttms_ops = {
     .conn = {.on_input = on_input,
              .on_delivered = on_delivered,
@@ -380,4 +380,5 @@ const struct session_ops ttms_ops = {
              .describe = describe},
     .on_decided = on_decided,
     .tell_receipts = tell_receipts,
+    .show = show,
 };

@@ -113,11 +113,29 @@ static void a_record_under_another_number_is_damaged(void **state)
     assert_int_equal(record_decode(slice_of(bytes, size), 6, &r), ERR_DAMAGED);
 }
 
+static void the_longest_id_fits_and_is_charged(void **state)
+{
+    uint8_t bytes[RECORD_HEAD + ID_TEXT_MAX];
+    char longest[ID_TEXT_MAX + 1] = {0};
+    struct record r;
+    struct id id;
+
+    (void)state;
+    memset(longest, 'x', ID_TEXT_MAX);
+    id = id_of(longest);
+    record_encode(1, &id, (struct slice){0}, bytes);
+    record_seal(bytes, 1700000000123, 5);
+    assert_int_equal(record_decode(slice_of(bytes, sizeof(bytes)), 5, &r), OK);
+    assert_true(id_equal(&r.id, &id));
+    assert_true(record_charge(0) >= sizeof(bytes) + 16); /* LMDB: node and key */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_sum_is_castagnolis),
         cmocka_unit_test(a_record_reads_back_as_it_was_written),
+        cmocka_unit_test(the_longest_id_fits_and_is_charged),
         cmocka_unit_test(version_1_stays_readable),
         cmocka_unit_test(every_flipped_bit_is_noticed),
         cmocka_unit_test(a_record_cut_short_or_lengthened_is_damaged),

@@ -81,6 +81,35 @@ static void a_removal_ends_the_epoch(void **state)
     registry_fini(&r);
 }
 
+static void numbers_lead_through_all_devices_also_past_holes(void **state)
+{
+    static struct device *model[IDS];
+    struct registry r;
+    size_t seen = 0;
+
+    (void)state;
+    registry_init(&r, sizeof(struct thing));
+    assert_null(registry_from(&r, 0));
+    for (int n = 0; n < IDS; n++) {
+        struct id id = id_number(n);
+
+        model[n] = registry_try_add(&r, &id, (uint64_t)n);
+        assert_non_null(model[n]);
+    }
+    for (int n = 0; n < IDS; n += 3)
+        registry_remove(&r, model[n]);
+    for (struct device *d = registry_from(&r, 0); d; d = registry_from(&r, d->ref + 1))
+        seen++;
+    assert_int_equal(seen, r.used);
+    for (uint32_t ref = 0; ref < 20 * IDS; ref++) {
+        struct device *d = registry_from(&r, ref);
+
+        assert_true(!d || d->ref >= ref);
+    }
+    assert_null(registry_from(&r, UINT32_MAX));
+    registry_fini(&r);
+}
+
 static void the_same_text_in_another_protocol_is_another_device(void **state)
 {
     struct id a = id_number(1), b = a;
@@ -95,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_adds_and_removes_agree_with_a_plain_array),
         cmocka_unit_test(a_removal_ends_the_epoch),
+        cmocka_unit_test(numbers_lead_through_all_devices_also_past_holes),
         cmocka_unit_test(the_same_text_in_another_protocol_is_another_device),
     };
 
