@@ -80,6 +80,7 @@ static int run(struct command *c, const struct verb *verb, uint64_t total_bytes)
 {
     bool runs = gateway_runs(c, verb->writes);
     struct store_conf conf = {
+        .kind = &mailbox_store,
         .dir = c->dir,
         .read_only = !verb->writes,
         .check = !runs, /* a running one did that when it started */

@@ -84,3 +84,18 @@ struct slice record_body(struct slice record)
 {
     return slice_from(record, RECORD_HEAD + record.data[AT_ID_LENGTH]);
 }
+
+static bool is_sound(uint64_t seq, struct slice bytes)
+{
+    struct record record;
+
+    return record_decode(bytes, seq, &record) == OK;
+}
+
+const struct store_kind mailbox_store = {
+    .name = "mailbox",
+    .magic = "holdfast mailbox",
+    .format = 1,
+    .topic = LOG_T_MAILBOX,
+    .is_sound = is_sound,
+};

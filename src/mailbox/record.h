@@ -13,11 +13,15 @@
  *
  * Before changing any of this: raise RECORD_VERSION, teach record_decode to read the
  * old form too, keep the golden vectors of test_record.c as they are, add new ones, and
- * raise STORE_FORMAT (store_lmdb.c) so that an older gateway refuses the store instead
+ * raise mailbox_store's format so that an older gateway refuses the store instead
  * of reporting every record as damaged. Pure functions, any thread. */
 #pragma once
 
 #include "base/id.h"
+#include "store/store.h"
+
+/* DIR/mailbox */
+extern const struct store_kind mailbox_store;
 
 #define RECORD_VERSION 1
 #define RECORD_HEAD    24

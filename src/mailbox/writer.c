@@ -66,6 +66,7 @@ static int on_seen(void *user, uint64_t seq, struct slice bytes)
 static int open_store(struct mail_writer *w, bool check, bool drop_cache)
 {
     struct store_conf conf = {
+        .kind = &mailbox_store,
         .dir = w->conf.dir,
         .total_bytes = w->conf.total_bytes,
         .check = check,

@@ -1,6 +1,5 @@
 #include "store/store_lmdb.h"
 
-#include "base/log.h"
 #include "base/reader.h"
 #include "store/pages.h"
 #include "store/salvage.h"
@@ -12,47 +11,50 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FORMAT_MAGIC "holdfast mailbox"
-
 /* Address space, not disk: a record takes at most twice its bytes (one that just does
  * not fit in half a page), and LMDB needs room for the pages that it is about to free.
  */
 #define MAP_SLACK (1ull << 30)
 
-static int refuse_dir(const char *path, const char *why, const char *what_to_do)
+#define REFUSED(s, ...)                                                                \
+    LOG_AT(LOG_ERROR, (s)->kind->topic, "store refused " __VA_ARGS__)
+
+static int refuse_dir(const struct lmdb_store *s, const char *why,
+                      const char *what_to_do)
 {
-    log_error(MAILBOX, "store refused dir=%s: %s; %s", path, why, what_to_do);
+    REFUSED(s, "dir=%s: %s; %s", s->dir, why, what_to_do);
     return ERR_INVALID;
 }
 
 /* Others must not be able to read our users' mail, nor put a store of theirs in place.
  */
-static int check_dir(const char *path)
+static int check_dir(const struct lmdb_store *s)
 {
     struct stat st;
 
-    if (lstat(path, &st) < 0) {
-        log_error(MAILBOX, "store refused dir=%s: %m", path);
+    if (lstat(s->dir, &st) < 0) {
+        REFUSED(s, "dir=%s: %m", s->dir);
         return ERR_IO;
     }
     if (!S_ISDIR(st.st_mode))
-        return refuse_dir(path, "not a directory (nor may it be a link to one)",
+        return refuse_dir(s, "not a directory (nor may it be a link to one)",
                           "move it away");
     if (geteuid() != 0 && st.st_uid != geteuid())
-        return refuse_dir(path, "it belongs to another user", "chown it");
+        return refuse_dir(s, "it belongs to another user", "chown it");
     if (st.st_mode & 077)
-        return refuse_dir(path, "others may enter it", "chmod 700 it");
+        return refuse_dir(s, "others may enter it", "chmod 700 it");
     return OK;
 }
 
-static int make_dir(const struct store_conf *conf, const char *path)
+static int make_dir(const struct lmdb_store *s)
 {
-    if (mkdir(path, 0700) < 0 && errno != EEXIST) {
-        log_error(MAILBOX, "store refused dir=%s: cannot create it: %m", path);
-        return errno == ENOSPC ? ERR_NOSPACE : ERR_IO;
+    if (mkdir(s->dir, 0700) < 0 && errno != EEXIST) {
+        int rc = errno == ENOSPC ? ERR_NOSPACE : ERR_IO;
+
+        REFUSED(s, "dir=%s: cannot create it: %m", s->dir);
+        return rc;
     }
-    (void)conf;
-    return check_dir(path);
+    return check_dir(s);
 }
 
 /* The kernel may still have pages that the disk never got, marked clean by the failed
@@ -70,45 +72,49 @@ static void drop_cache(const struct lmdb_store *s)
 
 static int read_format(const struct lmdb_store *s, const MDB_val *value)
 {
-    size_t magic = sizeof(FORMAT_MAGIC) - 1;
+    const struct store_kind *kind = s->kind;
+    size_t magic = strlen(kind->magic);
     struct reader r = reader_of(slice_of(value->mv_data, value->mv_size));
-    bool is_ours = slice_equal(read_bytes(&r, magic), slice_of(FORMAT_MAGIC, magic));
+    bool is_ours = slice_equal(read_bytes(&r, magic), slice_of(kind->magic, magic));
     uint32_t format = read_u32(&r);
 
     if (r.bad || !is_ours) {
-        log_error(MAILBOX,
-                  "store refused dir=%s: its format mark is damaged; restore a "
-                  "backup, or move the directory away to begin with an empty one",
-                  s->dir);
+        REFUSED(s,
+                "dir=%s: its format mark is damaged; restore a backup, or move the "
+                "directory away to begin with an empty one",
+                s->dir);
         return ERR_DAMAGED;
     }
-    if (format > STORE_FORMAT) {
-        log_error(MAILBOX,
-                  "store refused dir=%s: written by a newer version (format %u, this "
-                  "program knows %u); use that version",
-                  s->dir, format, STORE_FORMAT);
+    if (format > kind->format) {
+        REFUSED(s,
+                "dir=%s: written by a newer version (format %u, this program knows "
+                "%u); use that version",
+                s->dir, format, kind->format);
         return ERR_VERSION;
     }
     return OK;
 }
 
-#define MARK_SIZE (sizeof(FORMAT_MAGIC) - 1 + 4)
+#define MARK_ROOM (STORE_MAGIC_MAX + 4)
 
-static struct slice format_mark(uint8_t mark[MARK_SIZE])
+static struct slice format_mark(const struct store_kind *kind, uint8_t mark[MARK_ROOM])
 {
-    memcpy(mark, FORMAT_MAGIC, MARK_SIZE - 4);
-    put_u32(mark + MARK_SIZE - 4, STORE_FORMAT);
-    return slice_of(mark, MARK_SIZE);
+    size_t magic = strlen(kind->magic);
+
+    assert(magic <= STORE_MAGIC_MAX);
+    memcpy(mark, kind->magic, magic);
+    put_u32(mark + magic, kind->format);
+    return slice_of(mark, magic + 4);
 }
 
 static int write_format(struct lmdb_store *s, MDB_txn *txn)
 {
-    uint8_t mark[MARK_SIZE];
+    uint8_t room[MARK_ROOM];
+    struct slice mark = format_mark(s->kind, room);
     uint64_t zero = 0;
     MDB_val key = {.mv_size = sizeof(zero), .mv_data = &zero};
-    MDB_val value = {.mv_size = sizeof(mark), .mv_data = mark};
+    MDB_val value = {.mv_size = mark.size, .mv_data = room};
 
-    (void)format_mark(mark);
     return lmdb_error(s, mdb_put(txn, s->dbi, &key, &value, 0));
 }
 
@@ -199,7 +205,7 @@ static size_t map_size(const struct store_conf *conf)
  * in a damaged file goes into a new one. */
 static int examine(struct lmdb_store *s, const struct store_conf *conf)
 {
-    uint8_t mark[MARK_SIZE];
+    uint8_t mark[MARK_ROOM];
     struct pages *pages = NULL;
     char path[PATH_MAX];
     struct stat st;
@@ -217,10 +223,11 @@ static int examine(struct lmdb_store *s, const struct store_conf *conf)
         rc = pages_check(pages);
     if (rc == ERR_DAMAGED) {
         fault = pages_fault(pages, &page);
-        log_error(MAILBOX, "store damaged file=%s page=%llu: %s", path,
-                  (unsigned long long)page, fault);
+        LOG_AT(LOG_ERROR, s->kind->topic, "store damaged file=%s page=%llu: %s", path,
+               (unsigned long long)page, fault);
         if (!conf->read_only)
-            rc = salvage(s->dir, pages, map_size(conf), format_mark(mark));
+            rc = salvage(s->dir, s->kind, pages, map_size(conf),
+                         format_mark(s->kind, mark));
     }
     pages_close(&pages);
     close(fd);
@@ -239,7 +246,7 @@ static int open_env(struct lmdb_store *s, const struct store_conf *conf)
         int answer = rc == ENOENT && conf->read_only ? ERR_NOTFOUND : lmdb_error(s, rc);
 
         if (answer != ERR_NOTFOUND)
-            log_error(MAILBOX, "store refused dir=%s: %s", s->dir, mdb_strerror(rc));
+            REFUSED(s, "dir=%s: %s", s->dir, mdb_strerror(rc));
         return answer;
     }
     return OK;
@@ -251,10 +258,11 @@ int lmdb_open(const struct store_conf *conf, struct store **out)
     struct store *store = s ? &s->store : NULL;
     int rc = ERR_NOMEM;
 
-    if (!s || asprintf(&s->dir, "%s/mailbox", conf->dir) < 0)
+    if (!s || asprintf(&s->dir, "%s/%s", conf->dir, conf->kind->name) < 0)
         goto fail;
     s->store.engine = &store_lmdb;
-    if (!conf->read_only && (rc = make_dir(conf, s->dir)) < 0)
+    s->kind = conf->kind;
+    if (!conf->read_only && (rc = make_dir(s)) < 0)
         goto fail;
     if (conf->drop_cache)
         drop_cache(s);

@@ -1,7 +1,5 @@
 #include "store/store_lmdb.h"
 
-#include "base/log.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

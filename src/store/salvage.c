@@ -1,8 +1,5 @@
 #include "store/salvage.h"
 
-#include "base/log.h"
-#include "mailbox/record.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,6 +13,7 @@
 #define MOST_DAMAGED  1000
 
 struct target {
+    const struct store_kind *kind;
     MDB_env *env;
     MDB_txn *txn;
     MDB_dbi dbi;
@@ -56,10 +54,9 @@ static int put(struct target *t, uint64_t key, struct slice value)
 static int on_record(void *user, uint64_t key, struct slice value)
 {
     struct target *t = user;
-    struct record record;
     int rc;
 
-    if (key == 0 || record_decode(value, key, &record) < 0)
+    if (key == 0 || !t->kind->is_sound(key, value))
         return OK;
     rc = put(t, key, value);
     if (rc == MDB_KEYEXIST)
@@ -71,10 +68,10 @@ static int on_record(void *user, uint64_t key, struct slice value)
     return rc; /* LMDB's errors are no enum err; salvage() tells them apart */
 }
 
-static int copy(const char *path, struct pages *pages, size_t map_size,
-                struct slice mark, uint64_t *records)
+static int copy(const char *path, const struct store_kind *kind, struct pages *pages,
+                size_t map_size, struct slice mark, uint64_t *records)
 {
-    struct target t = {0};
+    struct target t = {.kind = kind};
     int rc;
 
     if ((rc = mdb_env_create(&t.env)) != 0)
@@ -117,18 +114,19 @@ static bool sync_dir(const char *dir)
     return synced;
 }
 
-static int give_up(const char *dir, const char *doing, int error)
+static int give_up(const char *dir, const struct store_kind *kind, const char *doing,
+                   int error)
 {
-    log_error(
-        MAILBOX,
-        "store cannot be salvaged dir=%s while=%s error=\"%s\"; nothing was changed",
-        dir, doing, mdb_strerror(error));
+    LOG_AT(LOG_ERROR, kind->topic,
+           "store cannot be salvaged dir=%s while=%s error=\"%s\"; nothing was changed",
+           dir, doing, mdb_strerror(error));
     return error == ENOSPC || error == EDQUOT ? ERR_NOSPACE
            : error == ENOMEM                  ? ERR_NOMEM
                                               : ERR_IO;
 }
 
-int salvage(const char *dir, struct pages *pages, size_t map_size, struct slice mark)
+int salvage(const char *dir, const struct store_kind *kind, struct pages *pages,
+            size_t map_size, struct slice mark)
 {
     char data[PATH_MAX], fresh[PATH_MAX], kept[PATH_MAX], lock[PATH_MAX];
     uint64_t records = 0;
@@ -138,22 +136,21 @@ int salvage(const char *dir, struct pages *pages, size_t map_size, struct slice 
     snprintf(fresh, sizeof(fresh), "%s/salvaged.mdb", dir);
     snprintf(lock, sizeof(lock), "%s/lock.mdb", dir);
     if (unlink(fresh) < 0 && errno != ENOENT) /* of an attempt that was cut short */
-        return give_up(dir, "unlink", errno);
-    if ((error = copy(fresh, pages, map_size, mark, &records)) != 0) {
+        return give_up(dir, kind, "unlink", errno);
+    if ((error = copy(fresh, kind, pages, map_size, mark, &records)) != 0) {
         (void)unlink(fresh);
-        return give_up(dir, "copying", error);
+        return give_up(dir, kind, "copying", error);
     }
     if (!keep_damaged(dir, data, kept) || !sync_dir(dir))
-        return give_up(dir, "keeping the old file", errno);
+        return give_up(dir, kind, "keeping the old file", errno);
     /* It counts the old file's transactions; who still reads that one keeps both. */
     if (unlink(lock) < 0 && errno != ENOENT)
-        return give_up(dir, "unlink", errno);
+        return give_up(dir, kind, "unlink", errno);
     if (rename(fresh, data) < 0 || !sync_dir(dir))
-        return give_up(dir, "putting the new file in place", errno);
-    log_error(
-        MAILBOX,
-        "store salvaged dir=%s messages=%llu: what was sound goes on; the damaged "
-        "file is kept as %s for whoever wants to look into it",
-        dir, (unsigned long long)records, kept);
+        return give_up(dir, kind, "putting the new file in place", errno);
+    LOG_AT(LOG_ERROR, kind->topic,
+           "store salvaged dir=%s records=%llu: what was sound goes on; the damaged "
+           "file is kept as %s for whoever wants to look into it",
+           dir, (unsigned long long)records, kept);
     return OK;
 }

@@ -10,9 +10,10 @@
 #pragma once
 
 #include "store/pages.h"
+#include "store/store.h"
 
 /* `dir` holds data.mdb, which nobody has open; `map_size` is for the new one, which
  * gets `mark` under key 0. Logs what was saved. Returns OK, ERR_NOSPACE, ERR_IO,
  * ERR_NOMEM: then the old file is as it was. */
-MUST_CHECK int salvage(const char *dir, struct pages *pages, size_t map_size,
-                       struct slice mark);
+MUST_CHECK int salvage(const char *dir, const struct store_kind *kind,
+                       struct pages *pages, size_t map_size, struct slice mark);

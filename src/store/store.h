@@ -1,9 +1,10 @@
-/* store.h - where stored messages live: one engine behind one table.
+/* store.h - where records live: one engine behind one table.
  *
- * A store maps sequence numbers, which only grow, to records (record.h): it keeps bytes
- * and knows nothing of devices. One thread uses a store, the writer's (or a command
- * that only reads). Changes come in transactions; what a commit said OK to survives a
- * power cut.
+ * A store maps sequence numbers, which only grow, to records: it keeps bytes and knows
+ * nothing of devices. What they mean is said by the store's kind; of each kind there is
+ * one below a data directory (messages that wait, what happened to devices). One thread
+ * uses a store, its writer's (or a command that only reads). Changes come in
+ * transactions; what a commit said OK to survives a power cut.
  *
  *   open -> scan -> { begin -> put, remove ... -> commit | abort } -> close
  *                     begin_reads -> read ... -> end_reads
@@ -14,7 +15,7 @@
  * mailbox). */
 #pragma once
 
-#include "base/buf.h"
+#include "base/log.h"
 
 struct store_engine;
 
@@ -23,8 +24,22 @@ struct store {
     const struct store_engine *engine;
 };
 
+/* What tells one store from another; a constant of its owner's. */
+struct store_kind {
+    const char *name;  /* of its directory; never to be changed, like the next two */
+    const char *magic; /* what its format mark begins with; at most STORE_MAGIC_MAX */
+    uint32_t format;   /* and ends with; a newer one is refused */
+    enum log_topic topic;
+    /* Is this a record of ours, with nothing wrong? Only those are saved out of a
+     * damaged file. Pure. */
+    bool (*is_sound)(uint64_t seq, struct slice record);
+};
+
+#define STORE_MAGIC_MAX 32
+
 struct store_conf {
-    const char *dir;      /* the data directory; an engine owns `mailbox/` in it */
+    const struct store_kind *kind;
+    const char *dir;      /* the data directory; an engine owns `name/` in it */
     uint64_t total_bytes; /* the most that will be kept: for sizing */
     bool read_only;       /* changes nothing; the gateway may run at the same time */
     bool drop_cache;      /* believe the disk, not the kernel's cache of it */

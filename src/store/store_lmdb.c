@@ -1,7 +1,5 @@
 #include "store/store_lmdb.h"
 
-#include "base/log.h"
-
 #define CHECK_READERS 1024 /* transactions */
 
 /* ---- reading ---- */
@@ -129,8 +127,9 @@ static int lmdb_commit(struct store *store)
     rc = mdb_txn_commit(s->txn);
     s->txn = NULL; /* freed, also by a commit that failed */
     if (rc != 0)
-        log_warn(MAILBOX, "store commit failed file=%s/data.mdb error=\"%s\"", s->dir,
-                 mdb_strerror(rc));
+        LOG_AT(LOG_WARN, s->kind->topic,
+               "store commit failed file=%s/data.mdb error=\"%s\"", s->dir,
+               mdb_strerror(rc));
     return lmdb_error(s, rc);
 }
 

@@ -1,9 +1,9 @@
 /* store_lmdb.h - the store on the disk.
  *
- *   DIR/mailbox/            0700
+ *   DIR/NAME/               0700; the kind's name
  *     data.mdb  lock.mdb    LMDB's; the main database, MDB_INTEGERKEY:
- *                             key 0      FORMAT_MAGIC, STORE_FORMAT (u32, big-endian)
- *                             key seq    a record (record.h)
+ *                             key 0      the kind's magic, its format (u32, big-endian)
+ *                             key seq    a record
  *     reserve               RESERVE_BYTES, allocated; deleted while the disk is full
  *     data.mdb.damaged-N    a file that could not be believed: see salvage.h
  *
@@ -11,7 +11,8 @@
  * writes few pages. LMDB writes to fresh pages, syncs, and then switches over by
  * writing one small meta page synchronously: after a crash it is in the old state or in
  * the new. It has no checksums: those are the records'. Before changing the layout
- * raise STORE_FORMAT; an older gateway then refuses the store. *
+ * raise the format of every kind; an older gateway then refuses the store.
+ *
  * store_lmdb.c reads and changes, lmdb_open.c opens and closes, lmdb_space.c keeps the
  * reserve. */
 #pragma once
@@ -21,11 +22,10 @@
 #include <limits.h>
 #include <lmdb.h>
 
-#define STORE_FORMAT 1
-
 struct lmdb_store {
     struct store store;
-    char *dir; /* .../mailbox */
+    const struct store_kind *kind;
+    char *dir; /* DIR/NAME */
     MDB_env *env;
     MDB_dbi dbi;
     MDB_txn *txn;                   /* of changes; NULL: none open */

@@ -16,18 +16,37 @@ struct fault {
 };
 
 /* Sorted by seq. Items from `committed` on belong to the open transaction. */
-static struct {
+struct disk {
+    struct store store;
+    const struct store_kind *kind;
     struct item *items;
     size_t count, room, committed;
     struct fault faults[MEM_CALL_COUNT];
     bool is_full, keeps_failed_commit, has_reserve, is_open, in_transaction;
     unsigned commits;
-    struct store store;
-} disk;
+};
 
-static int strike(enum mem_call call)
+static struct disk disks[2]; /* as many as there are kinds */
+
+static struct disk *disk_of(struct store *store)
 {
-    struct fault *f = &disk.faults[call];
+    return CONTAINER_OF(store, struct disk, store);
+}
+
+/* A kind's first use gives it its disk: before there are threads. */
+static struct disk *disk_of_kind(const struct store_kind *kind)
+{
+    struct disk *d = disks;
+
+    while (d->kind && d->kind != kind)
+        assert(++d < disks + ARRAY_LEN(disks));
+    d->kind = kind;
+    return d;
+}
+
+static int strike(struct disk *d, enum mem_call call)
+{
+    struct fault *f = &d->faults[call];
 
     if (f->times == 0 || --f->after > 0)
         return OK;
@@ -36,128 +55,131 @@ static int strike(enum mem_call call)
     return f->rc;
 }
 
-static void free_from(size_t first)
+static void free_from(struct disk *d, size_t first)
 {
-    for (size_t i = first; i < disk.count; i++)
-        free((void *)disk.items[i].bytes.data);
-    disk.count = first;
+    for (size_t i = first; i < d->count; i++)
+        free((void *)d->items[i].bytes.data);
+    d->count = first;
 }
 
-static struct item *find(uint64_t seq)
+static struct item *find(const struct disk *d, uint64_t seq)
 {
-    size_t low = 0, high = disk.count;
+    size_t low = 0, high = d->count;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (disk.items[middle].seq < seq)
+        if (d->items[middle].seq < seq)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < disk.count && disk.items[low].seq == seq ? &disk.items[low] : NULL;
+    return low < d->count && d->items[low].seq == seq ? &d->items[low] : NULL;
 }
 
 static void mem_abort(struct store *store)
 {
-    (void)store;
-    assert(disk.in_transaction);
-    free_from(disk.committed);
-    for (size_t i = 0; i < disk.count; i++)
-        disk.items[i].is_removed = false;
-    disk.in_transaction = false;
+    struct disk *d = disk_of(store);
+
+    assert(d->in_transaction);
+    free_from(d, d->committed);
+    for (size_t i = 0; i < d->count; i++)
+        d->items[i].is_removed = false;
+    d->in_transaction = false;
 }
 
-static void apply(void)
+static void apply(struct disk *d)
 {
     size_t kept = 0;
 
-    for (size_t i = 0; i < disk.count; i++) {
-        if (disk.items[i].is_removed)
-            free((void *)disk.items[i].bytes.data);
+    for (size_t i = 0; i < d->count; i++) {
+        if (d->items[i].is_removed)
+            free((void *)d->items[i].bytes.data);
         else
-            disk.items[kept++] = disk.items[i];
+            d->items[kept++] = d->items[i];
     }
-    disk.count = disk.committed = kept;
-    disk.in_transaction = false;
+    d->count = d->committed = kept;
+    d->in_transaction = false;
 }
 
 static int mem_open(const struct store_conf *conf, struct store **out)
 {
-    int rc = strike(MEM_OPEN);
+    struct disk *d = disk_of_kind(conf->kind);
+    int rc = strike(d, MEM_OPEN);
 
-    (void)conf;
     if (rc < 0)
         return rc;
-    assert(!disk.is_open);
-    disk.is_open = true;
-    disk.store.engine = &store_mem;
-    *out = &disk.store;
+    assert(!d->is_open);
+    d->is_open = true;
+    d->store.engine = &store_mem;
+    *out = &d->store;
     return OK;
 }
 
 static void mem_close(struct store **store)
 {
-    if (*store && disk.in_transaction)
-        mem_abort(*store);
-    if (*store)
-        disk.is_open = false;
+    struct disk *d = *store ? disk_of(*store) : NULL;
+
     *store = NULL;
+    if (!d)
+        return;
+    if (d->in_transaction)
+        mem_abort(&d->store);
+    d->is_open = false;
 }
 
 static int mem_scan(struct store *store, uint64_t from, store_seen *seen, void *user)
 {
-    int rc = strike(MEM_SCAN);
+    struct disk *d = disk_of(store);
+    int rc = strike(d, MEM_SCAN);
 
-    (void)store;
-    for (size_t i = 0; i < disk.count && rc == OK; i++)
-        if (disk.items[i].seq >= from)
-            rc = seen(user, disk.items[i].seq, disk.items[i].bytes);
+    for (size_t i = 0; i < d->count && rc == OK; i++)
+        if (d->items[i].seq >= from)
+            rc = seen(user, d->items[i].seq, d->items[i].bytes);
     return rc;
 }
 
 static int mem_begin(struct store *store)
 {
-    int rc = strike(MEM_BEGIN);
+    struct disk *d = disk_of(store);
+    int rc = strike(d, MEM_BEGIN);
 
-    (void)store;
-    assert(!disk.in_transaction);
-    disk.in_transaction = rc == OK;
+    assert(!d->in_transaction);
+    d->in_transaction = rc == OK;
     return rc;
 }
 
 static int mem_put(struct store *store, uint64_t seq, size_t size, uint8_t **room)
 {
-    int rc = strike(MEM_PUT);
+    struct disk *d = disk_of(store);
+    int rc = strike(d, MEM_PUT);
 
-    (void)store;
-    assert(disk.in_transaction);
-    assert(disk.count == 0 || disk.items[disk.count - 1].seq < seq);
+    assert(d->in_transaction);
+    assert(d->count == 0 || d->items[d->count - 1].seq < seq);
     if (rc < 0)
         return rc;
-    if (disk.count == disk.room) {
-        size_t more = disk.room ? disk.room * 2 : 64;
-        struct item *items = realloc(disk.items, more * sizeof(*items));
+    if (d->count == d->room) {
+        size_t more = d->room ? d->room * 2 : 64;
+        struct item *items = realloc(d->items, more * sizeof(*items));
 
         if (!items)
             return ERR_NOMEM;
-        disk.items = items;
-        disk.room = more;
+        d->items = items;
+        d->room = more;
     }
     if (!(*room = malloc(size)))
         return ERR_NOMEM;
-    disk.items[disk.count++] =
-        (struct item){.seq = seq, .bytes = slice_of(*room, size)};
+    d->items[d->count++] = (struct item){.seq = seq, .bytes = slice_of(*room, size)};
     return OK;
 }
 
 static int mem_remove(struct store *store, uint64_t seq)
 {
-    struct item *item = find(seq);
-    int rc = strike(MEM_REMOVE);
+    struct disk *d = disk_of(store);
+    struct item *item = find(d, seq);
+    int rc = strike(d, MEM_REMOVE);
 
-    (void)store;
-    assert(disk.in_transaction);
+    assert(d->in_transaction);
     if (rc < 0)
         return rc;
     if (!item || item->is_removed)
@@ -168,17 +190,18 @@ static int mem_remove(struct store *store, uint64_t seq)
 
 static int mem_commit(struct store *store)
 {
-    int rc = strike(MEM_COMMIT);
+    struct disk *d = disk_of(store);
+    int rc = strike(d, MEM_COMMIT);
 
-    assert(disk.in_transaction);
-    if (rc == OK && disk.is_full && (disk.count > disk.committed || disk.has_reserve))
+    assert(d->in_transaction);
+    if (rc == OK && d->is_full && (d->count > d->committed || d->has_reserve))
         rc = ERR_NOSPACE;
     if (rc == OK) {
-        disk.commits++;
-        apply();
-    } else if (disk.keeps_failed_commit) {
-        disk.keeps_failed_commit = false;
-        apply();
+        d->commits++;
+        apply(d);
+    } else if (d->keeps_failed_commit) {
+        d->keeps_failed_commit = false;
+        apply(d);
     } else {
         mem_abort(store);
     }
@@ -193,10 +216,10 @@ static int mem_begin_reads(struct store *store)
 
 static int mem_read(struct store *store, uint64_t seq, struct slice *record)
 {
-    struct item *item = find(seq);
-    int rc = strike(MEM_READ);
+    struct disk *d = disk_of(store);
+    struct item *item = find(d, seq);
+    int rc = strike(d, MEM_READ);
 
-    (void)store;
     if (rc == OK && !item)
         rc = ERR_NOTFOUND;
     if (rc == OK)
@@ -211,29 +234,30 @@ static void mem_end_reads(struct store *store)
 
 static int mem_take_reserve(struct store *store)
 {
-    int rc = strike(MEM_RESERVE);
+    struct disk *d = disk_of(store);
+    int rc = strike(d, MEM_RESERVE);
 
-    (void)store;
-    if (rc == OK && disk.is_full && !disk.has_reserve)
+    if (rc == OK && d->is_full && !d->has_reserve)
         rc = ERR_NOSPACE;
     if (rc == OK)
-        disk.has_reserve = true;
+        d->has_reserve = true;
     return rc;
 }
 
 static void mem_give_reserve(struct store *store)
 {
-    (void)store;
-    disk.has_reserve = false;
+    struct disk *d = disk_of(store);
+
+    d->has_reserve = false;
 }
 
 static uint64_t mem_disk_bytes(struct store *store)
 {
+    struct disk *d = disk_of(store);
     uint64_t bytes = 0;
 
-    (void)store;
-    for (size_t i = 0; i < disk.count; i++)
-        bytes += disk.items[i].bytes.size;
+    for (size_t i = 0; i < d->count; i++)
+        bytes += d->items[i].bytes.size;
     return bytes;
 }
 
@@ -257,29 +281,33 @@ const struct store_engine store_mem = {
 
 void store_mem_wipe(void)
 {
-    free_from(0);
-    free(disk.items);
-    memset(&disk, 0, sizeof(disk));
+    for (struct disk *d = disks; d < disks + ARRAY_LEN(disks); d++) {
+        free_from(d, 0);
+        free(d->items);
+        *d = (struct disk){0};
+    }
 }
 
-void store_mem_fail(enum mem_call call, unsigned nth, unsigned times, int rc)
+void store_mem_fail(const struct store_kind *kind, enum mem_call call, unsigned nth,
+                    unsigned times, int rc)
 {
-    disk.faults[call] = (struct fault){.after = nth, .times = times, .rc = rc};
+    disk_of_kind(kind)->faults[call] =
+        (struct fault){.after = nth, .times = times, .rc = rc};
 }
 
-void store_mem_keep_failed_commit(void)
+void store_mem_keep_failed_commit(const struct store_kind *kind)
 {
-    disk.keeps_failed_commit = true;
+    disk_of_kind(kind)->keeps_failed_commit = true;
 }
 
-void store_mem_set_full(bool is_full)
+void store_mem_set_full(const struct store_kind *kind, bool is_full)
 {
-    disk.is_full = is_full;
+    disk_of_kind(kind)->is_full = is_full;
 }
 
-bool store_mem_flip(uint64_t seq, size_t byte)
+bool store_mem_flip(const struct store_kind *kind, uint64_t seq, size_t byte)
 {
-    struct item *item = find(seq);
+    struct item *item = find(disk_of_kind(kind), seq);
 
     if (!item || byte >= item->bytes.size)
         return false;
@@ -287,12 +315,12 @@ bool store_mem_flip(uint64_t seq, size_t byte)
     return true;
 }
 
-size_t store_mem_records(void)
+size_t store_mem_records(const struct store_kind *kind)
 {
-    return disk.count;
+    return disk_of_kind(kind)->count;
 }
 
-unsigned store_mem_commits(void)
+unsigned store_mem_commits(const struct store_kind *kind)
 {
-    return disk.commits;
+    return disk_of_kind(kind)->commits;
 }

@@ -107,8 +107,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     prepare();
     clean();
     write_file(data, size);
-    if (store_lmdb.open(&(struct store_conf){.dir = dir, .check = true}, &store) ==
-        OK) {
+    if (store_lmdb.open(&(struct store_conf){.kind = &mailbox_store,
+                                             .dir = dir,
+                                             .check = true},
+                        &store) == OK) {
         if (store_lmdb.scan(store, 0, on_seen, &seen) == OK)
             change(store, &seen);
         if (store_lmdb.begin_reads(store) == OK) {

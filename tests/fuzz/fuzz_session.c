@@ -92,7 +92,7 @@ static size_t act(const uint8_t *data, size_t size)
         send_formed(e, TTMS_DATA, count);
         break;
     case FULL:
-        store_mem_set_full(count & 1);
+        store_mem_set_full(&mailbox_store, count & 1);
         break;
     }
     return 2;
@@ -130,7 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         drop(&ears[i]);
         buf_fini(&ears[i].heard);
     }
-    store_mem_set_full(false);
+    store_mem_set_full(&mailbox_store, false);
     relay_rig_close();
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "base/crc32c.h"
 #include "base/reader.h"
 #include "mailbox/box.h"
+#include "mailbox/record.h"
 #include "store/store_mem.h"
 #include "mailbox/writer.h"
 
@@ -122,7 +123,8 @@ static void fill_disk(struct slice input)
     struct store *store;
 
     store_mem_wipe();
-    must(store_mem.open(&(struct store_conf){.dir = "mem"}, &store));
+    must(store_mem.open(&(struct store_conf){.kind = &mailbox_store, .dir = "mem"},
+                        &store));
     must(store_mem.begin(store));
     for (uint64_t seq = 1; seq < MOST && r.rest.size > 2; seq++) {
         uint8_t kind = read_u8(&r);
@@ -173,7 +175,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         log_redirect(open("/dev/null", O_WRONLY | O_CLOEXEC));
     is_quiet = true;
     fill_disk(slice_of(data, size));
-    records = store_mem_records();
+    records = store_mem_records(&mailbox_store);
     open_all();
     for (int d = 0; d < DEVICES; d++) {
         mailbox_load(run.box, &run.queues[d], 500);
@@ -190,7 +192,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int d = 0; d < DEVICES; d++)
         (void)mailbox_purge(run.box, &run.queues[d]);
     turn();
-    assert(store_mem_records() == records - run.found);
+    assert(store_mem_records(&mailbox_store) == records - run.found);
     for (int d = 0; d < DEVICES; d++)
         assert(mailqueue_is_idle(&run.queues[d]));
     mail_writer_stop(run.writer);

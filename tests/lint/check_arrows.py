@@ -15,7 +15,7 @@ MAY_INCLUDE = {
     "net": {"base"},
     "codec": {"base"},
     "device": {"base"},
-    "store": {"base", "mailbox/record.h"},
+    "store": {"base"},
     "mailbox": {"base", "store"},
     "journal": {"base", "store"},
     "config": {"base", "codec/ttms.h"},  # for the words of its enums

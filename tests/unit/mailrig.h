@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "mailbox/box.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/record.h"
 #include "store/store_mem.h"
 #include "mailbox/writer_inside.h"
 

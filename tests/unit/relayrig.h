@@ -7,6 +7,7 @@
 
 #include "codec/ttms.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/record.h"
 #include "store/store_mem.h"
 #include "mailbox/writer.h"
 #include "session/delivery.h"

@@ -30,7 +30,7 @@ static void a_message_is_safe_only_after_the_commit(void **state)
     EXPECT_HEARD("");
     assert_false(mailqueue_has_loadable(queue(1)));
     mail_writer_turn(rig.writer, 0);
-    assert_int_equal(store_mem_records(), 1);
+    assert_int_equal(store_mem_records(&mailbox_store), 1);
     rig_answers();
     EXPECT_HEARD("F1");
     assert_true(mailqueue_has_loadable(queue(1)));
@@ -43,8 +43,8 @@ static void one_turns_messages_are_one_commit(void **state)
     for (uint64_t p = 1; p <= 100; p++)
         append((unsigned)(p % 3), p);
     rig_turn();
-    assert_int_equal(store_mem_commits(), 1);
-    assert_int_equal(store_mem_records(), 100);
+    assert_int_equal(store_mem_commits(&mailbox_store), 1);
+    assert_int_equal(store_mem_records(&mailbox_store), 100);
 }
 
 static void mail_comes_in_order_and_leaves_when_removed(void **state)
@@ -64,7 +64,7 @@ static void mail_comes_in_order_and_leaves_when_removed(void **state)
     mailbox_remove(rig.box, queue(1), 2);
     assert_true(mailqueue_is_idle(queue(1)));
     rig_turn();
-    assert_int_equal(store_mem_records(), 1);
+    assert_int_equal(store_mem_records(&mailbox_store), 1);
     assert_int_equal(mailbox_stats(rig.box).delivered, 2);
 }
 
@@ -283,7 +283,7 @@ static void old_mail_expires_at_the_tick_and_at_the_load(void **state)
     rig.heard[0] = '\0';
     rig_pass(5);
     EXPECT_HEARD("expired1");
-    assert_int_equal(store_mem_records(), 1);
+    assert_int_equal(store_mem_records(&mailbox_store), 1);
     rig.now_ms += 9000;
     rig.box->clock_ms += 9000; /* the tick has not come yet */
     load(1, 1 << 20);
@@ -327,7 +327,7 @@ static void a_purge_takes_all_also_what_is_under_way(void **state)
     EXPECT_HEARD("F3");
     assert_true(mailqueue_is_idle(queue(1)));
     rig_turn();
-    assert_int_equal(store_mem_records(), 0);
+    assert_int_equal(store_mem_records(&mailbox_store), 0);
     assert_int_equal(mailbox_stats(rig.box).messages, 0);
     assert_int_equal(mailbox_stats(rig.box).bytes, 0);
 }
@@ -338,12 +338,12 @@ static void a_damaged_record_is_reported_and_never_delivered(void **state)
     for (uint64_t p = 1; p <= 3; p++)
         append(1, p);
     rig_turn();
-    assert_true(store_mem_flip(2, 40));
+    assert_true(store_mem_flip(&mailbox_store, 2, 40));
     rig.heard[0] = '\0';
     load(1, 1 << 20);
     rig_turn();
     EXPECT_HEARD("M1 damaged2 M3 L1");
-    assert_int_equal(store_mem_records(), 3);
+    assert_int_equal(store_mem_records(&mailbox_store), 3);
     rig_drop();
     rig_open();
     assert_int_equal(rig.adopted, 2);

@@ -184,19 +184,20 @@ static void break_something(void)
 {
     static const int errors[] = {ERR_IO, ERR_NOSPACE, ERR_NOMEM};
 
-    store_mem_fail((enum mem_call)(rand() % MEM_CALL_COUNT), 1 + (unsigned)rand() % 5,
-                   1 + (unsigned)rand() % 3, errors[rand() % 3]);
+    store_mem_fail(&mailbox_store, (enum mem_call)(rand() % MEM_CALL_COUNT),
+                   1 + (unsigned)rand() % 5, 1 + (unsigned)rand() % 3,
+                   errors[rand() % 3]);
     if (rand() % 3 == 0)
-        store_mem_keep_failed_commit();
+        store_mem_keep_failed_commit(&mailbox_store);
     if (rand() % 3 == 0)
-        store_mem_set_full(rand() % 2);
+        store_mem_set_full(&mailbox_store, rand() % 2);
 }
 
 static void mend_everything(void)
 {
     for (int call = 0; call < MEM_CALL_COUNT; call++)
-        store_mem_fail((enum mem_call)call, 0, 0, OK);
-    store_mem_set_full(false);
+        store_mem_fail(&mailbox_store, (enum mem_call)call, 0, 0, OK);
+    store_mem_set_full(&mailbox_store, false);
 }
 
 /* kill -9: what is safe must be there. Also there may be what was never called safe,
@@ -298,7 +299,7 @@ static void finish(void)
         assert_true(mailqueue_is_idle(&rig.queues[d]));
     }
     rig_turn();
-    assert_int_equal(store_mem_records(), 0);
+    assert_int_equal(store_mem_records(&mailbox_store), 0);
     assert_int_equal(atomic_load(&mail_writer_gauges(rig.writer)->used), 0);
     assert_int_equal(atomic_load(&mail_writer_gauges(rig.writer)->backlog), 0);
     assert_int_equal(mailbox_stats(rig.box).messages, 0);

@@ -119,11 +119,11 @@ static void mail_waits_for_an_absent_target_in_order(void **state)
     (void)state;
     say(a, 2, "one");
     say(a, 2, "two");
-    assert_int_equal(store_mem_records(), 2);
+    assert_int_equal(store_mem_records(&mailbox_store), 2);
     b = terminal(1, 2);
     assert_string_equal(heard(b), "1:one 1:two");
     relay_rig_settle();
-    assert_int_equal(store_mem_records(), 0); /* delivered: gone */
+    assert_int_equal(store_mem_records(&mailbox_store), 0); /* delivered: gone */
     close(a);
     close(b);
 }
@@ -205,11 +205,11 @@ static void online_terminals_are_served_while_the_disk_is_full(void **state)
     int a = terminal(0, 1), b = terminal(1, 2), c;
 
     (void)state;
-    store_mem_set_full(true);
+    store_mem_set_full(&mailbox_store, true);
     say(a, 3, "lost to you");
     say(a, 2, "still here");
     assert_string_equal(heard(b), "1:still here");
-    store_mem_set_full(false);
+    store_mem_set_full(&mailbox_store, false);
     relay_rig_settle();
     say(a, 3, "stored again");
     c = terminal(0, 3);
@@ -226,10 +226,10 @@ what_comes_back_while_the_disk_is_full_is_kept_and_stored_later(void **state)
 
     (void)state;
     say(a, 2, "one");
-    store_mem_set_full(true);
+    store_mem_set_full(&mailbox_store, true);
     close(b);
     relay_rig_settle();
-    store_mem_set_full(false);
+    store_mem_set_full(&mailbox_store, false);
     relay_rig_settle();
     b = terminal(1, 2);
     relay_rig_settle();
@@ -276,10 +276,10 @@ static void delivered_and_stored_frames_are_safe_and_refused_ones_named(void **s
     (void)heard(b);
     relay_rig_settle();
     assert_string_equal(receipts(a), "s2");
-    store_mem_set_full(true);
+    store_mem_set_full(&mailbox_store, true);
     say(a, 3, "no room");
     assert_string_equal(receipts(a), "r3 s3");
-    store_mem_set_full(false);
+    store_mem_set_full(&mailbox_store, false);
     close(a);
     close(b);
 }
@@ -326,10 +326,10 @@ static void durable_messages_are_forwarded_after_the_commit(void **state)
     relay_rig.settings.durable = true;
     a = terminal(0, 1);
     b = terminal(1, 2);
-    store_mem_set_full(true);
+    store_mem_set_full(&mailbox_store, true);
     say(a, 2, "unsafe");
     assert_string_equal(heard(b), "");
-    store_mem_set_full(false);
+    store_mem_set_full(&mailbox_store, false);
     relay_rig_settle();
     say(a, 2, "safe");
     assert_string_equal(heard(b), "1:safe");
@@ -486,7 +486,7 @@ static void nothing_is_lost_or_reordered_whatever_terminals_do(void **state)
         for (int to = 1; to <= PEERS; to++)
             assert_int_equal(peers[to].seen[from], peers[from].sent[to]);
     relay_rig_settle();
-    assert_int_equal(store_mem_records(), 0);
+    assert_int_equal(store_mem_records(&mailbox_store), 0);
     for (int i = 1; i <= PEERS; i++) {
         close(peers[i].fd);
         buf_fini(&peers[i].in);

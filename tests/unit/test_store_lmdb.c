@@ -369,7 +369,7 @@ static void a_page_that_is_used_and_free_is_damage(void **state)
 
 static void a_reader_sees_what_is_committed_while_the_gateway_writes(void **state)
 {
-    struct store_conf conf = {.dir = dir, .read_only = true};
+    struct store_conf conf = {.kind = &mailbox_store, .dir = dir, .read_only = true};
     struct store *reader = NULL;
     struct slice record;
 
@@ -392,7 +392,7 @@ static void a_reader_sees_what_is_committed_while_the_gateway_writes(void **stat
 
 static void a_reader_leaves_no_files_and_needs_no_store(void **state)
 {
-    struct store_conf conf = {.dir = dir, .read_only = true};
+    struct store_conf conf = {.kind = &mailbox_store, .dir = dir, .read_only = true};
     struct store *reader = NULL;
 
     (void)state;

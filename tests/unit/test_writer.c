@@ -31,7 +31,7 @@ static void a_failed_sync_makes_nothing_safe_and_shuts_the_store(void **state)
     rig_turn();
     rig.heard[0] = '\0';
     append(3, 4);
-    store_mem_fail(MEM_COMMIT, 1, 1, ERR_IO);
+    store_mem_fail(&mailbox_store, MEM_COMMIT, 1, 1, ERR_IO);
     rig_turn();
     EXPECT_HEARD("io3 io4");
     assert_int_equal(mailbox_health(rig.box), ERR_IO);
@@ -56,13 +56,13 @@ static void what_a_failed_commit_left_behind_is_removed(void **state)
     append(1, 1);
     rig_turn();
     append(2, 3);
-    store_mem_keep_failed_commit();
-    store_mem_fail(MEM_COMMIT, 1, 1, ERR_IO);
+    store_mem_keep_failed_commit(&mailbox_store);
+    store_mem_fail(&mailbox_store, MEM_COMMIT, 1, 1, ERR_IO);
     rig_turn();
     EXPECT_HEARD("F1 io2 io3");
-    assert_int_equal(store_mem_records(), 3);
+    assert_int_equal(store_mem_records(&mailbox_store), 3);
     wait_long();
-    assert_int_equal(store_mem_records(), 1);
+    assert_int_equal(store_mem_records(&mailbox_store), 1);
     rig_drop();
     rig_open();
     assert_int_equal(rig.adopted, 1);
@@ -74,8 +74,8 @@ static void the_delay_between_attempts_grows_to_half_a_minute(void **state)
 
     (void)state;
     append(1, 1);
-    store_mem_fail(MEM_COMMIT, 1, 1, ERR_IO);
-    store_mem_fail(MEM_OPEN, 1, 12, ERR_IO);
+    store_mem_fail(&mailbox_store, MEM_COMMIT, 1, 1, ERR_IO);
+    store_mem_fail(&mailbox_store, MEM_OPEN, 1, 12, ERR_IO);
     rig_turn();
     for (int i = 0; i < 12; i++) {
         int64_t want = 100ll << i < 30000 ? 100ll << i : 30000;
@@ -101,13 +101,13 @@ static void removals_of_a_failed_commit_are_done_after_it(void **state)
     rig_turn();
     mailbox_remove(rig.box, queue(), 1);
     mailbox_remove(rig.box, queue(), 2);
-    store_mem_fail(MEM_COMMIT, 1, 1, ERR_IO);
+    store_mem_fail(&mailbox_store, MEM_COMMIT, 1, 1, ERR_IO);
     rig_turn();
-    assert_int_equal(store_mem_records(), 3);
+    assert_int_equal(store_mem_records(&mailbox_store), 3);
     mailbox_remove(rig.box, queue(), 3); /* while it is shut */
     rig_turn();
     wait_long();
-    assert_int_equal(store_mem_records(), 0);
+    assert_int_equal(store_mem_records(&mailbox_store), 0);
     assert_int_equal(atomic_load(&mail_writer_gauges(rig.writer)->used), 0);
 }
 
@@ -117,7 +117,7 @@ static void a_load_during_the_failure_is_answered_after_it(void **state)
     append(1, 2);
     rig_turn();
     append(3, 3);
-    store_mem_fail(MEM_COMMIT, 1, 1, ERR_IO);
+    store_mem_fail(&mailbox_store, MEM_COMMIT, 1, 1, ERR_IO);
     rig_turn();
     rig.heard[0] = '\0';
     load();
@@ -134,7 +134,7 @@ static void a_read_error_that_passes_costs_only_time(void **state)
     append(1, 3);
     rig_turn();
     rig.heard[0] = '\0';
-    store_mem_fail(MEM_READ, 2, 1, ERR_IO);
+    store_mem_fail(&mailbox_store, MEM_READ, 2, 1, ERR_IO);
     load();
     rig_turn();
     EXPECT_HEARD("M1");
@@ -150,8 +150,8 @@ static void returned_mail_is_held_delivered_and_stored_later(void **state)
     EXPECT_HEARD("F5");
     for (uint64_t p = 1; p <= 3; p++)
         assert_int_equal(rig_append(1, p, MAIL_RETURNED), OK);
-    store_mem_fail(MEM_COMMIT, 1, 1, ERR_IO);
-    store_mem_fail(MEM_OPEN, 1, 3, ERR_IO);
+    store_mem_fail(&mailbox_store, MEM_COMMIT, 1, 1, ERR_IO);
+    store_mem_fail(&mailbox_store, MEM_OPEN, 1, 3, ERR_IO);
     rig_turn();
     EXPECT_HEARD("L1 L1 L1"); /* held: they can be loaded */
     assert_int_equal(rig_append(1, 4, MAIL_RETURNED), OK);
@@ -168,7 +168,7 @@ static void returned_mail_is_held_delivered_and_stored_later(void **state)
     mailbox_unload(rig.box, queue());
     wait_long();
     EXPECT_HEARD("F2 F3 F4");
-    assert_int_equal(store_mem_records(), 4);
+    assert_int_equal(store_mem_records(&mailbox_store), 4);
     load();
     rig_turn();
     EXPECT_HEARD("M2 M3 M4 M5 L1");
@@ -180,7 +180,7 @@ static void returned_mail_is_held_delivered_and_stored_later(void **state)
 static void held_mail_can_be_purged_and_freed(void **state)
 {
     (void)state;
-    store_mem_fail(MEM_COMMIT, 1, 1, ERR_IO);
+    store_mem_fail(&mailbox_store, MEM_COMMIT, 1, 1, ERR_IO);
     append(9, 9);
     rig_turn();
     for (uint64_t p = 1; p <= 3; p++)
@@ -198,7 +198,7 @@ static void a_full_disk_refuses_mail_but_removals_and_reads_go_on(void **state)
     append(1, 3);
     rig_turn();
     rig.heard[0] = '\0';
-    store_mem_set_full(true);
+    store_mem_set_full(&mailbox_store, true);
     append(4, 5);
     rig_turn();
     EXPECT_HEARD("nospace4 nospace5");
@@ -210,10 +210,10 @@ static void a_full_disk_refuses_mail_but_removals_and_reads_go_on(void **state)
     mailbox_remove(rig.box, queue(), 1);
     mailbox_remove(rig.box, queue(), 2);
     rig_turn();
-    assert_int_equal(store_mem_records(), 1);
+    assert_int_equal(store_mem_records(&mailbox_store), 1);
     wait_long();
     assert_int_equal(mailbox_health(rig.box), ERR_NOSPACE);
-    store_mem_set_full(false);
+    store_mem_set_full(&mailbox_store, false);
     rig_pass(6);
     assert_int_equal(mailbox_health(rig.box), OK);
     append(7, 7);
@@ -228,11 +228,11 @@ static void removals_in_the_refused_transaction_are_done_at_once(void **state)
     rig_turn();
     load();
     rig_turn();
-    store_mem_set_full(true);
+    store_mem_set_full(&mailbox_store, true);
     mailbox_remove(rig.box, queue(), 1);
     append(3, 3);
     rig_turn();
-    assert_int_equal(store_mem_records(), 1);
+    assert_int_equal(store_mem_records(&mailbox_store), 1);
     assert_int_equal(atomic_load(&mail_writer_gauges(rig.writer)->backlog), 0);
     mailbox_remove(rig.box, queue(), 2);
     rig_turn();
@@ -243,7 +243,7 @@ static void too_much_for_one_transaction_is_refused_without_alarm(void **state)
 {
     (void)state;
     append(1, 2);
-    store_mem_fail(MEM_PUT, 2, 1, ERR_FULL);
+    store_mem_fail(&mailbox_store, MEM_PUT, 2, 1, ERR_FULL);
     rig_turn();
     EXPECT_HEARD("full1 full2");
     assert_int_equal(mailbox_health(rig.box), OK);
@@ -267,7 +267,7 @@ static void whatever_fails_nothing_safe_is_lost_or_doubled(void **state)
                     continue; /* that one is lost, and said so */
                 (void)rig_stop(state);
                 (void)rig_start(state);
-                store_mem_fail((enum mem_call)call, nth, 1, errors[e]);
+                store_mem_fail(&mailbox_store, (enum mem_call)call, nth, 1, errors[e]);
                 for (uint64_t p = 10; p < 20; p++) {
                     (void)rig_append(1, p, MAIL_NEW);
                     if (p % 3 == 0)
@@ -283,15 +283,15 @@ static void whatever_fails_nothing_safe_is_lost_or_doubled(void **state)
                 wait_long();
                 /* Every F is there, everything else is not. */
                 safe = mailqueue_messages(queue());
-                assert_int_equal(store_mem_records(), safe);
+                assert_int_equal(store_mem_records(&mailbox_store), safe);
                 assert_int_equal(mailbox_health(rig.box), OK);
                 for (const char *f = rig.heard; (f = strchr(f, 'F')); f++)
                     safe--;
                 assert_int_equal(safe, 0);
-                store_mem_fail((enum mem_call)call, 0, 0, OK);
+                store_mem_fail(&mailbox_store, (enum mem_call)call, 0, 0, OK);
                 rig_drop();
                 rig_open();
-                assert_int_equal(rig.adopted, store_mem_records());
+                assert_int_equal(rig.adopted, store_mem_records(&mailbox_store));
                 runs++;
             }
         }
@@ -335,7 +335,7 @@ static void the_thread_serves_several_shards(void **state)
         heard++;
     assert_int_equal(heard, 300);
     assert_int_equal(mailbox_unanswered(rig.box), 0);
-    assert_int_equal(store_mem_records(), 600);
+    assert_int_equal(store_mem_records(&mailbox_store), 600);
     mailbox_free(&other);
     inbox_fini(&inbox);
 }
