@@ -129,6 +129,18 @@ MUST_CHECK ssize_t framing_cut(const struct framing *f, struct framing_state *st
 MUST_CHECK int framing_wrap(const struct framing *f, struct slice body,
                             struct buf *out);
 
+/* The same for a body of `size` bytes that the caller writes to *room, before anything
+ * else happens to `out`. Only for a declaration that is plain: whatever the body is, it
+ * stands in the frame as it is. */
+MUST_CHECK int framing_wrap_room(const struct framing *f, size_t size, struct buf *out,
+                                 uint8_t **room);
+
+static inline bool framing_is_plain(const struct framing *f)
+{
+    return f->escape.count == 0 && f->checksum.kind == CHECKSUM_NONE &&
+           f->length.form != FRAMING_NO_LENGTH && f->length.offset == f->start.size;
+}
+
 /* Writes the declared id's text (2 * id.size bytes at most) and returns its length. */
 size_t framing_read_id(const struct framing *f, const struct frame *frame, char *text);
 

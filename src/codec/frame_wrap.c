@@ -66,18 +66,45 @@ static size_t escape(const struct framing_escape *e, const uint8_t *from, size_t
     return written;
 }
 
+/* Bytes of the frame, before escapes, or why there cannot be one. */
+static int size_around(const struct framing *f, size_t body, size_t *size)
+{
+    *size = framing_head(f) + body + framing_trailer(f);
+    if (body > f->max_frame || *size > f->max_frame)
+        return ERR_TOO_LARGE;
+    return *size < f->min_frame ? ERR_TOO_SHORT : OK;
+}
+
+int framing_wrap_room(const struct framing *f, size_t size, struct buf *out,
+                      uint8_t **room)
+{
+    size_t whole;
+    uint8_t *frame;
+    int rc;
+
+    assert(framing_is_plain(f));
+    if ((rc = size_around(f, size, &whole)) < 0)
+        return rc;
+    if (!(frame = buf_try_reserve(out, whole)))
+        return ERR_NOMEM;
+    memcpy(frame, f->start.bytes, f->start.size);
+    memcpy(frame + whole - f->end.size, f->end.bytes, f->end.size);
+    if ((rc = write_length(&f->length, frame, whole)) < 0)
+        return rc;
+    buf_commit(out, whole);
+    *room = frame + framing_head(f);
+    return OK;
+}
+
 int framing_wrap(const struct framing *f, struct slice body, struct buf *out)
 {
     size_t head = framing_head(f), trailer = framing_trailer(f);
     size_t size, room, inside;
     uint8_t *to, *frame;
-    int rc = OK;
+    int rc = size_around(f, body.size, &size);
 
-    if (body.size > f->max_frame || head + body.size + trailer > f->max_frame)
-        return ERR_TOO_LARGE;
-    size = head + body.size + trailer;
-    if (size < f->min_frame)
-        return ERR_TOO_SHORT;
+    if (rc < 0)
+        return rc;
     room = f->escape.count ? 2 * size : 0;
     if (!(to = buf_try_reserve(out, room + size)))
         return ERR_NOMEM;

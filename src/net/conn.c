@@ -167,8 +167,11 @@ void conn_digest(struct conn *c, struct slice in, bool more_waits)
     if (used > 0)
         c->heard_ms = c->shard->loop.now_ms;
     keep_rest(c, slice_from(in, used));
-    if (!conn_is_closing(c))
-        watch_rest(c, used > 0);
+    if (conn_is_closing(c))
+        return;
+    watch_rest(c, used > 0);
+    if (c->owed && !c->listener->ops->on_delivered)
+        conn_flush(c); /* answers have nothing to wait for */
 }
 
 enum close_reason conn_reason_of(int err)
@@ -391,8 +394,7 @@ fail:
     return NULL;
 }
 
-/* "127.0.0.1:5000", "[2001:db8::1]:5000" */
-static const char *peer_text(const struct conn *c, char *text, size_t size)
+const char *conn_peer_text(const struct conn *c, char *text, size_t size)
 {
     char ip[INET6_ADDRSTRLEN] = "?";
 
@@ -408,7 +410,7 @@ static const char *peer_text(const struct conn *c, char *text, size_t size)
 
 static void log_close(const struct conn *c)
 {
-    char peer[INET6_ADDRSTRLEN + 16], who[128] = "";
+    char peer[CONN_PEER_TEXT], who[128] = "";
     int64_t age_ms = c->shard->loop.now_ms - c->opened_ms;
 
     c->listener->ops->describe(c, who, sizeof(who));
@@ -417,7 +419,7 @@ static void log_close(const struct conn *c)
                 "age_s=%" PRId64 ".%03d rx=%u tx=%u rx_bytes=%" PRIu64
                 " tx_bytes=%" PRIu64,
                 conn_number(c), reason_words[c->reason], who, *who ? " " : "",
-                c->listener->name, peer_text(c, peer, sizeof(peer)), age_ms / 1000,
+                c->listener->name, conn_peer_text(c, peer, sizeof(peer)), age_ms / 1000,
                 (int)(age_ms % 1000), c->rx_frames, c->tx_frames, c->rx_bytes,
                 c->tx_bytes);
 }

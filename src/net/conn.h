@@ -48,6 +48,7 @@
     X(BAD_MESSAGE, "bad_message", "the message does not say what it must")             \
     X(SILENT, "silent", "not heard for too long: presence closed it")                  \
     X(KICKED, "kicked", "an operator or application closed it")                        \
+    X(UNANSWERED, "unanswered", "the service closed it instead of answering")          \
     X(DRAINED, "drained", "the gateway is stopping")
 
 enum close_reason {
@@ -79,7 +80,8 @@ struct conn_ops {
      * connection; then what it did not use is kept (held) or dropped (closed). After
      * conn_move the result is ignored. */
     size_t (*on_input)(struct conn *c, struct slice in, bool more_waits);
-    /* One frame of the output reached the peer's TCP. */
+    /* One frame of the output reached the peer's TCP. NULL: nobody wants to know, and
+     * the connection sends by conn_try_answer(). */
     output_frame *on_delivered; /* user: the conn */
     /* The output shrank below half of the shard's output_limit. */
     void (*on_room)(struct conn *c);
@@ -156,6 +158,10 @@ static inline bool conn_is_closing(const struct conn *c)
 MUST_CHECK struct conn *conn_open(struct shard *s, const struct listener *l, int fd,
                                   const struct sockaddr_in6 *peer);
 
+/* "127.0.0.1:5000", "[2001:db8::1]:5000". Returns `text`. */
+#define CONN_PEER_TEXT 64
+const char *conn_peer_text(const struct conn *c, char *text, size_t size);
+
 /* Closes at once with this reason, unless it is closing already. on_close runs inside.
  */
 void conn_close(struct conn *c, enum close_reason reason);
@@ -167,6 +173,12 @@ void conn_registered(struct conn *c);
  * NULL: memory is out, and the connection is closing. */
 MUST_CHECK uint8_t *conn_try_reserve(struct conn *c, size_t size);
 void conn_commit(struct conn *c, size_t size, const struct frame_note *note);
+
+/* Answers, for ops without on_delivered: bytes leave as soon as the input is used up,
+ * and what is written is forgotten. Append whole frames to the buf, then tell. NULL:
+ * memory is out, and the connection is closing. */
+MUST_CHECK struct buf *conn_try_answer(struct conn *c);
+void conn_answered(struct conn *c);
 
 static inline struct output *conn_output(const struct conn *c)
 {

@@ -331,6 +331,7 @@ void shard_fini(struct shard *s)
     slab_fini(&s->conns);
     slab_fini(&s->owed);
     slab_fini(&s->rests);
+    buf_fini(&s->spare_answer);
 }
 
 static void *run(void *arg)

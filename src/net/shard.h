@@ -67,6 +67,7 @@ struct shard {
     struct slab conns;
     struct slab owed;
     struct slab rests;
+    struct buf spare_answer; /* conn_output.c's */
     struct accepting *accepting;
     struct shard_stats stats;
     pthread_t thread;

@@ -39,7 +39,10 @@ def problems_of(path, src):
     included = INCLUDE.findall(path.read_text(encoding="utf-8"))
     for target in included:
         other = target.split("/")[0]
-        if not (src / target).is_file():
+        if other == "holdfast":  # public headers, under include/
+            if not (src.parent / "include" / target).is_file():
+                yield f"{path}: there is no include/{target}"
+        elif not (src / target).is_file():
             yield f"{path}: \"{target}\" is not spelled from src/"
         elif "/" in target and other != folder and not {other, target} & allowed:
             yield f"{path}: {folder} may not include {target}"
