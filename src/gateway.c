@@ -197,6 +197,55 @@ static bool is_loopback(const struct listener_config *l)
     return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
 }
 
+/* 30min, 90s, 1500ms: the largest unit that says it exactly. */
+static const char *duration_text(int64_t ms, char *out, size_t size)
+{
+    static const struct {
+        int64_t ms;
+        const char *word;
+    } units[] = {{3600000, "h"}, {60000, "min"}, {1000, "s"}, {1, "ms"}};
+    size_t i = 0;
+
+    while (ms % units[i].ms)
+        i++;
+    snprintf(out, size, "%lld%s", (long long)(ms / units[i].ms), units[i].word);
+    return out;
+}
+
+static void describe_presence(const struct presence_policy *p)
+{
+    char a[32], b[32];
+
+    switch ((enum presence_rule)p->rule) {
+    case PRESENCE_RULE_NONE:
+        break;
+    case PRESENCE_RULE_CURSOR:
+        printf("; presence by %u strikes of %u intervals of %s, back after %u, "
+               "closed after %s",
+               p->strikes, p->threshold, duration_text(p->interval_ms, a, sizeof(a)),
+               p->recover, duration_text(p->leave_hold_ms, b, sizeof(b)));
+        break;
+    case PRESENCE_RULE_TIMEOUT:
+        printf("; closed after %s of silence",
+               duration_text(p->timeout_ms, a, sizeof(a)));
+        break;
+    }
+}
+
+static void describe_listener(const struct listener_config *l)
+{
+    printf("  listener    %s: %s on %s, %s", l->name, protocol_word(l->protocol),
+           l->address_text,
+           is_loopback(l) ? "this machine only" : "open to the network");
+    if (l->protocol == PROTOCOL_TTMS)
+        printf("; length %s, durability %s%s%s", ttms_length_word(l->length),
+               l->durability == DURABILITY_ALL ? "all" : "offline",
+               l->receipts ? ", receipts" : "",
+               l->reply_heartbeats ? ", replies to heartbeats" : "");
+    describe_presence(&l->presence);
+    putchar('\n');
+}
+
 static void describe(const struct config *c)
 {
     char shards[16] = "one per core";
@@ -207,17 +256,8 @@ static void describe(const struct config *c)
     printf("  shards      %s\n", shards);
     if (c->user)
         printf("  user        %s\n", c->user);
-    for (size_t i = 0; i < c->listener_count; i++) {
-        const struct listener_config *l = &c->listeners[i];
-
-        printf("  listener    %s: %s on %s, %s; length %s, durability %s%s%s\n",
-               l->name, protocol_word(l->protocol), l->address_text,
-               is_loopback(l) ? "this machine only" : "open to the network",
-               ttms_length_word(l->length),
-               l->durability == DURABILITY_ALL ? "all" : "offline",
-               l->receipts ? ", receipts" : "",
-               l->reply_heartbeats ? ", replies to heartbeats" : "");
-    }
+    for (size_t i = 0; i < c->listener_count; i++)
+        describe_listener(&c->listeners[i]);
 }
 
 int gateway_check(const struct gateway_options *options)

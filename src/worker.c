@@ -29,6 +29,12 @@
 
 #define MAX_DEVICES          (4u * 1024 * 1024) /* all shards together */
 
+/* What a listener's `conf` points to. */
+union settings {
+    struct session_settings common;
+    struct ttms_settings ttms;
+};
+
 struct worker {
     const struct config *config;
     struct vital *vital;
@@ -36,7 +42,7 @@ struct worker {
     struct shard *shards;
     struct relay_group group;
     struct listener *listeners;
-    struct ttms_settings *settings;
+    union settings *settings;
     struct limits *limits;
     struct mail_writer *writer;
     unsigned running; /* shards with a thread */
@@ -224,6 +230,25 @@ static enum checksum_rule checksum_rule(enum checksum_policy policy)
                                        : CHECKSUM_RULE_WARN;
 }
 
+static void make_ttms(const struct listener_config *l, union settings *out)
+{
+    out->ttms = (struct ttms_settings){
+        .codec = {.length = l->length, .max_frame = l->max_frame},
+        .checksum = checksum_rule(l->checksum),
+        .durable = l->durability == DURABILITY_ALL,
+        .receipts = l->receipts,
+        .reply_heartbeats = l->reply_heartbeats,
+    };
+}
+
+/* What serves a protocol. */
+static const struct kind {
+    const struct session_ops *ops;
+    void (*make)(const struct listener_config *l, union settings *out);
+} kinds[PROTOCOL_LIMIT] = {
+    [PROTOCOL_TTMS] = {&ttms_ops, make_ttms},
+};
+
 static int make_listeners(struct worker *w, const int *fds)
 {
     size_t n = w->config->listener_count;
@@ -234,18 +259,16 @@ static int make_listeners(struct worker *w, const int *fds)
         return ERR_NOMEM;
     for (size_t i = 0; i < n; i++) {
         const struct listener_config *l = &w->config->listeners[i];
+        const struct kind *kind = &kinds[l->protocol];
 
-        w->settings[i] = (struct ttms_settings){
-            .codec = {.length = l->length, .max_frame = l->max_frame},
-            .checksum = checksum_rule(l->checksum),
-            .durable = l->durability == DURABILITY_ALL,
-            .receipts = l->receipts,
-            .reply_heartbeats = l->reply_heartbeats,
-        };
+        if (!kind->ops)
+            return ERR_INVALID;
+        kind->make(l, &w->settings[i]);
+        w->settings[i].common.presence = l->presence;
         w->listeners[i] = (struct listener){
             .name = l->name,
             .fd = fds[i],
-            .ops = &ttms_ops.conn,
+            .ops = &kind->ops->conn,
             .conf = &w->settings[i],
             .register_timeout_ms = l->register_timeout_ms,
             .read_timeout_ms = l->read_timeout_ms,

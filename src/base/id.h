@@ -10,12 +10,13 @@
 #define ID_TEXT_MAX 54
 
 /* Stored in mailbox records: never renumber, only add. */
-#define PROTOCOLS(X) X(TTMS, 1, "ttms")
+#define PROTOCOLS(X) X(TTMS, 1, "ttms") X(HEARTBEAT, 2, "heartbeat")
 
 enum protocol {
 #define X(name, number, word) PROTOCOL_##name = number,
     PROTOCOLS(X)
 #undef X
+        PROTOCOL_LIMIT
 };
 
 struct id {

@@ -23,8 +23,7 @@ static bool are_same_keys(bool of_listener, const void *a, const void *b)
         const struct schema_key *key = &schema_keys[i];
 
         if (key->type != SCHEMA_GROUP && !key->live &&
-            schema_is_child(key, SCHEMA_LISTENER) == of_listener &&
-            !is_same_value(key, a, b))
+            schema_is_of_listener(key) == of_listener && !is_same_value(key, a, b))
             return false;
     }
     return true;

@@ -116,7 +116,7 @@ int config_load(const char *file, FILE *errors, struct config **out)
             goto fail;
         parse_text(&r);
     } else {
-        read_default_listener(&r);
+        read_default_listeners(&r);
     }
     if ((rc = r.rc) < 0)
         goto fail;

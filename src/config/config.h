@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "device/presence.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -21,6 +22,8 @@ struct config_place {
     unsigned width;
 };
 
+#define LISTENER_NAME_MAX 31
+
 /* One entry of `listen`. */
 struct listener_config {
     char *name;
@@ -32,6 +35,7 @@ struct listener_config {
     uint32_t max_frame;        /* bytes */
     int64_t register_timeout_ms;
     int64_t read_timeout_ms;
+    struct presence_policy presence;
     /* ttms */
     uint8_t length; /* enum ttms_length */
     enum checksum_policy checksum;

@@ -36,6 +36,7 @@ static void set_scalar(struct reading *r, const struct schema_key *key,
     const char *text = is_plain_scalar(node) ? text_of(node) : NULL;
     struct value_error error = {0};
     char allowed[VALUE_MESSAGE_MAX], advice[VALUE_MESSAGE_MAX * 2];
+    const char *fallback;
     int rc;
 
     if (text && (*text || key->type == SCHEMA_WORDS)) {
@@ -54,9 +55,9 @@ static void set_scalar(struct reading *r, const struct schema_key *key,
                  schema_name(key));
     }
     value_describe(key, allowed, sizeof(allowed));
+    fallback = value_default(key, r->protocol);
     snprintf(advice, sizeof(advice), "%s: %s%s%s", schema_name(key), allowed,
-             value_default(key) ? "; default " : "",
-             value_default(key) ? value_default(key) : "");
+             fallback ? "; default " : "", fallback ? fallback : "");
     problem_report(&r->problems, place, advice, "%s", error.what);
 }
 
@@ -93,6 +94,12 @@ static void note_place(struct reading *r, const struct schema_key *key,
         r->config->user_place = place;
 }
 
+static bool is_known(const struct reading *r, const struct schema_key *key,
+                     const char *parent)
+{
+    return schema_is_child(key, parent) && schema_has(key, r->protocol);
+}
+
 static void report_unknown(struct reading *r, const char *parent, const char *name,
                            struct config_place place)
 {
@@ -104,7 +111,7 @@ static void report_unknown(struct reading *r, const char *parent, const char *na
     for (size_t i = 0; i < schema_key_count; i++) {
         const struct schema_key *key = &schema_keys[i];
 
-        if (schema_is_child(key, parent))
+        if (is_known(r, key, parent))
             suggest_consider(&near, schema_name(key));
         else if (strcmp(schema_name(key), name) == 0)
             elsewhere = key;
@@ -118,7 +125,7 @@ static void report_unknown(struct reading *r, const char *parent, const char *na
     } else {
         n = (size_t)snprintf(advice, sizeof(advice), "known here:");
         for (size_t i = 0; i < schema_key_count && n < sizeof(advice); i++) {
-            if (schema_is_child(&schema_keys[i], parent))
+            if (is_known(r, &schema_keys[i], parent))
                 n += (size_t)snprintf(advice + n, sizeof(advice) - n, " %s",
                                       schema_name(&schema_keys[i]));
         }
@@ -128,6 +135,22 @@ static void report_unknown(struct reading *r, const char *parent, const char *na
                        parent);
     else
         problem_report(&r->problems, place, advice, "unknown key `%s`", name);
+}
+
+/* A key that listeners have, but not those of this protocol. */
+static void report_foreign(struct reading *r, const struct schema_key *key,
+                           struct config_place place)
+{
+    char advice[VALUE_MESSAGE_MAX];
+    size_t n = (size_t)snprintf(advice, sizeof(advice), "only listeners have it of:");
+
+    for (uint8_t i = 1; i < PROTOCOL_LIMIT; i++) {
+        if (schema_has(key, i))
+            n += (size_t)snprintf(advice + n, sizeof(advice) - n, " %s",
+                                  protocol_word(i));
+    }
+    problem_report(&r->problems, place, advice, "a %s listener has no `%s`",
+                   protocol_word(r->protocol), schema_name(key));
 }
 
 /* The name of a pair, or NULL (reported): no word, or there before. */
@@ -179,21 +202,22 @@ static void set_defaults(struct reading *r, bool of_listener, void *owner)
 {
     for (size_t i = 0; i < schema_key_count && r->rc == OK; i++) {
         const struct schema_key *key = &schema_keys[i];
+        const char *fallback = schema_fallback(key, r->protocol);
         struct value_error error;
 
-        if (schema_is_child(key, SCHEMA_LISTENER) == of_listener && key->fallback)
-            r->rc = value_set(key, key->fallback, owner, &error);
+        if (fallback && schema_is_of_listener(key) == of_listener &&
+            schema_has(key, r->protocol))
+            r->rc = value_set(key, fallback, owner, &error);
     }
     assert(r->rc != ERR_INVALID); /* the table contradicts itself */
 }
 
-/* Fills the keys of one group or listener; returns which were given, by table index. */
-static uint64_t read_keys(struct reading *r, const char *parent,
-                          struct fy_node *mapping, void *owner)
+/* Fills the keys of one group or listener, and of the groups in it. */
+static void read_keys(struct reading *r, const char *parent, struct fy_node *mapping,
+                      void *owner)
 {
     void *position = NULL;
     struct fy_node_pair *pair;
-    uint64_t given = 0;
 
     while (r->rc == OK && (pair = fy_node_mapping_iterate(mapping, &position))) {
         const char *name = name_of(r, mapping, pair);
@@ -203,16 +227,21 @@ static uint64_t read_keys(struct reading *r, const char *parent,
             continue;
         if (!key) {
             report_unknown(r, parent, name, place_of(fy_node_pair_key(pair)));
-            continue;
+        } else if (!schema_has(key, r->protocol)) {
+            report_foreign(r, key, place_of(fy_node_pair_key(pair)));
+        } else if (key->type == SCHEMA_GROUP) {
+            if (enters_mapping(r, name, pair))
+                read_keys(r, key->path, fy_node_pair_value(pair), owner);
+        } else {
+            set_value(r, key, pair, owner);
+            note_place(r, key, pair, owner);
         }
-        given |= (uint64_t)1 << (key - schema_keys);
-        set_value(r, key, pair, owner);
-        note_place(r, key, pair, owner);
     }
-    return given;
 }
 
-static struct listener_config *add_listener(struct reading *r, const char *name)
+/* With the defaults of its protocol, which may be 0. */
+static struct listener_config *add_listener(struct reading *r, const char *name,
+                                            uint8_t protocol)
 {
     struct config *c = r->config;
     struct listener_config *l =
@@ -225,18 +254,22 @@ static struct listener_config *add_listener(struct reading *r, const char *name)
     c->listeners = l;
     l += c->listener_count++;
     memset(l, 0, sizeof(*l));
+    l->protocol = protocol;
     if (!(l->name = strdup(name)))
         r->rc = ERR_NOMEM;
+    r->protocol = protocol;
     set_defaults(r, true, l);
+    r->protocol = 0;
     return r->rc == OK ? l : NULL;
 }
 
-/* Names appear in logs and metrics. */
+/* Names appear in logs, metrics and paths. */
 static bool is_listener_name(const char *name)
 {
-    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_");
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz"
+                            "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
 
-    return n > 0 && n <= 32 && name[n] == '\0';
+    return n > 0 && n <= LISTENER_NAME_MAX && name[n] == '\0';
 }
 
 static bool is_same_address(const struct listener_config *a,
@@ -263,35 +296,48 @@ static void check_listener(struct reading *r, const struct listener_config *l,
     }
 }
 
+/* What the other keys mean, and which there are, depends on it. 0: no known one; the
+ * walk over all keys reports that. */
+static uint8_t protocol_of(struct fy_node *listener)
+{
+    const struct schema_key *key = schema_find(SCHEMA_LISTENER, "protocol");
+    struct fy_node *value =
+        fy_node_mapping_lookup_value_by_simple_key(listener, "protocol", FY_NT);
+    const char *text = is_plain_scalar(value) ? text_of(value) : NULL;
+    struct listener_config found = {0};
+    struct value_error error;
+
+    return text && value_set(key, text, &found, &error) == OK ? found.protocol : 0;
+}
+
 static void read_listener(struct reading *r, struct fy_node *mapping,
                           struct fy_node_pair *pair)
 {
+    struct fy_node *value = fy_node_pair_value(pair);
     const char *name = name_of(r, mapping, pair);
     struct config_place place = place_of(fy_node_pair_key(pair));
     struct listener_config *l;
-    uint64_t given = 0;
 
     if (!name)
         return;
     if (!is_listener_name(name)) {
-        problem_report(&r->problems, place, "a-z, 0-9, - and _, at most 32 of them",
+        problem_report(&r->problems, place, "a-z, A-Z, 0-9, _, - and ., at most 31",
                        "`%s` cannot be the name of a listener", name);
         return;
     }
-    if (!(l = add_listener(r, name)))
+    if (!is_empty(value) && !enters_mapping(r, name, pair))
         return;
-    if (enters_mapping(r, name, pair))
-        given = read_keys(r, SCHEMA_LISTENER, fy_node_pair_value(pair), l);
-    else if (!is_empty(fy_node_pair_value(pair)))
+    if (!(l = add_listener(r, name, is_empty(value) ? 0 : protocol_of(value))))
         return;
-    for (size_t i = 0; i < schema_key_count; i++) {
-        const struct schema_key *key = &schema_keys[i];
-
-        if (key->type != SCHEMA_GROUP && !key->fallback && !(given >> i & 1) &&
-            schema_is_child(key, SCHEMA_LISTENER))
-            problem_report(&r->problems, place, key->help, "listener `%s` lacks `%s`",
-                           name, schema_name(key));
-    }
+    if (is_empty(value) ||
+        !fy_node_mapping_lookup_value_by_simple_key(value, "protocol", FY_NT))
+        problem_report(&r->problems, place,
+                       schema_find(SCHEMA_LISTENER, "protocol")->help,
+                       "listener `%s` lacks `protocol`", name);
+    r->protocol = l->protocol;
+    if (!is_empty(value))
+        read_keys(r, SCHEMA_LISTENER, value, l);
+    r->protocol = 0;
     check_listener(r, l, place);
 }
 
@@ -304,7 +350,7 @@ static void read_listeners(struct reading *r, struct fy_node_pair *pair)
     if (is_empty(value) ||
         (fy_node_is_mapping(value) && fy_node_mapping_is_empty(value))) {
         problem_report(&r->problems, place_of(fy_node_pair_key(pair)),
-                       "add one, or remove `listen` to get the default one",
+                       "add one, or remove `listen` to get the default ones",
                        "there is no listener");
         return;
     }
@@ -319,14 +365,9 @@ void read_defaults(struct reading *r)
     set_defaults(r, false, r->config);
 }
 
-void read_default_listener(struct reading *r)
+void read_default_listeners(struct reading *r)
 {
-    const struct schema_key *protocol = schema_find(SCHEMA_LISTENER, "protocol");
-    struct listener_config *l = add_listener(r, "terminals");
-    struct value_error error;
-
-    if (l)
-        r->rc = value_set(protocol, "ttms", l, &error);
+    (void)add_listener(r, "terminals", PROTOCOL_TTMS);
 }
 
 void read_tree(struct reading *r, struct fy_node *root)
@@ -335,7 +376,7 @@ void read_tree(struct reading *r, struct fy_node *root)
     struct fy_node_pair *pair;
 
     if (!fy_node_mapping_lookup_value_by_simple_key(root, SCHEMA_LISTEN, FY_NT))
-        read_default_listener(r);
+        read_default_listeners(r);
     while (r->rc == OK && (pair = fy_node_mapping_iterate(root, &position))) {
         const char *name = name_of(r, root, pair);
         const struct schema_key *key = name ? schema_find("", name) : NULL;

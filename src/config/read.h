@@ -8,13 +8,14 @@ struct fy_node;
 struct reading {
     struct config *config;
     struct problems problems;
-    int rc; /* ERR_NOMEM when memory ran out, else OK */
+    uint8_t protocol; /* of the listener that is being read; 0: none, or not known */
+    int rc;           /* ERR_NOMEM when memory ran out, else OK */
 };
 
 void read_defaults(struct reading *r);
 
-/* The one that exists without `listen`. */
-void read_default_listener(struct reading *r);
+/* Those that exist without `listen`. */
+void read_default_listeners(struct reading *r);
 
 /* `root` is a mapping. Problems are reported and counted; look at r->rc too. */
 void read_tree(struct reading *r, struct fy_node *root);

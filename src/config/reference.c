@@ -23,17 +23,50 @@ static void wrap(FILE *out, const char *text, const char *indent)
     fputc('\n', out);
 }
 
+/* " (only ttms)" for a key that not all protocols have. */
+static const char *describe_owners(const struct schema_key *key, char *out, size_t size)
+{
+    size_t n = 0;
+
+    *out = '\0';
+    for (uint8_t i = 1; key->only && i < PROTOCOL_LIMIT && n < size; i++) {
+        if (schema_has(key, i))
+            n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : " (only ",
+                                  protocol_word(i));
+    }
+    if (n > 0 && n < size)
+        snprintf(out + n, size - n, ")");
+    return out;
+}
+
+/* "default `5`", or one for each protocol; `quote` is put around each. */
+static const char *describe_default(const struct schema_key *key, const char *quote,
+                                    char *out, size_t size)
+{
+    const char *all = value_default(key, 0);
+    size_t n = 0;
+
+    snprintf(out, size, "must be given");
+    if (all)
+        snprintf(out, size, "default %s%s%s", quote, all, quote);
+    for (uint8_t i = 1; i < PROTOCOL_LIMIT && n < size; i++) {
+        if (key->fallback_of[i])
+            n += (size_t)snprintf(out + n, size - n, "%s%s%s%s (%s)",
+                                  n ? ", " : "default ", quote, value_default(key, i),
+                                  quote, protocol_word(i));
+    }
+    return out;
+}
+
 static void print_key(FILE *out, const struct schema_key *key)
 {
-    char allowed[VALUE_MESSAGE_MAX];
+    char text[VALUE_MESSAGE_MAX];
 
-    value_describe(key, allowed, sizeof(allowed));
-    if (value_default(key))
-        fprintf(out, "- `%s`: default `%s`%s\n", schema_name(key), value_default(key),
-                key->live ? ", live" : "");
-    else
-        fprintf(out, "- `%s`: must be given\n", schema_name(key));
-    fprintf(out, "  (%s)\n  ", allowed);
+    fprintf(out, "- `%s`%s: ", schema_name(key),
+            describe_owners(key, text, sizeof(text)));
+    fprintf(out, "%s%s\n", describe_default(key, "`", text, sizeof(text)),
+            key->live ? ", live" : "");
+    fprintf(out, "  (%s)\n  ", value_describe(key, text, sizeof(text)));
     wrap(out, key->help, "  ");
     if (!key->words)
         return;
@@ -43,10 +76,20 @@ static void print_key(FILE *out, const struct schema_key *key)
     }
 }
 
+/* What is below `listen.*`: "" for that itself, NULL for what is elsewhere. */
+static const char *path_in_listener(const char *path)
+{
+    size_t n = strlen(SCHEMA_LISTENER);
+
+    return strncmp(path, SCHEMA_LISTENER, n) == 0 ? path + n : NULL;
+}
+
 static void print_group(FILE *out, const struct schema_key *group)
 {
-    if (strcmp(group->path, SCHEMA_LISTENER) == 0)
-        fprintf(out, "\n## listen.NAME\n\n");
+    const char *inside = path_in_listener(group->path);
+
+    if (inside)
+        fprintf(out, "\n## " SCHEMA_LISTEN ".NAME%s\n\n", inside);
     else
         fprintf(out, "\n## %s\n\n", group->path);
     wrap(out, group->help, "");
@@ -82,27 +125,26 @@ static void print_roff(FILE *out, const char *text)
 
 static void print_roff_path(FILE *out, const char *path)
 {
-    size_t n = strlen(SCHEMA_LISTENER ".");
+    const char *inside = path_in_listener(path);
 
-    if (strncmp(path, SCHEMA_LISTENER ".", n) == 0)
-        fprintf(out, ".B " SCHEMA_LISTEN ".\\fINAME\\fB.%s\n", path + n);
+    if (inside)
+        fprintf(out, SCHEMA_LISTEN ".\\fINAME\\fB%s\n", inside);
     else
-        fprintf(out, ".B %s\n", path);
+        fprintf(out, "%s\n", path);
 }
 
 static void print_roff_key(FILE *out, const struct schema_key *key)
 {
-    char allowed[VALUE_MESSAGE_MAX];
+    char text[VALUE_MESSAGE_MAX];
 
-    fputs(".TP\n", out);
+    fputs(".TP\n.B ", out);
     print_roff_path(out, key->path);
     print_roff(out, key->help);
     fputs("\n.br\n", out);
-    print_roff(out, value_describe(key, allowed, sizeof(allowed)));
+    print_roff(out, value_describe(key, text, sizeof(text)));
     fputs("; ", out);
-    print_roff(out, value_default(key) ? "default " : "must be given");
-    if (value_default(key))
-        print_roff(out, value_default(key));
+    print_roff(out, describe_default(key, "", text, sizeof(text)));
+    print_roff(out, describe_owners(key, text, sizeof(text)));
     fputs(key->live ? "; live.\n" : ".\n", out);
     for (const struct schema_word *w = key->words; w && w->word; w++) {
         if (w->help) {
@@ -121,7 +163,8 @@ void config_print_manual(FILE *out)
         if (key->type != SCHEMA_GROUP) {
             print_roff_key(out, key);
         } else if (strcmp(key->path, SCHEMA_LISTENER) != 0) {
-            fprintf(out, ".SS %s\n", key->path);
+            fputs(".SS ", out);
+            print_roff_path(out, key->path);
             print_roff(out, key->help);
             fputc('\n', out);
         }

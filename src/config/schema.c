@@ -1,7 +1,6 @@
 /* The table of all keys. A new option is one line here, one field in config.h, and one
  * entry with its reason in etc/holdfast.yaml (a test notices when that is missing). */
 #include "config/schema.h"
-#include "base/id.h"
 #include "codec/ttms.h"
 
 static const struct schema_word level_words[] = {
@@ -45,6 +44,19 @@ static const struct schema_word durability_words[] = {
     {NULL, 0, NULL},
 };
 
+static const struct schema_word rule_words[] = {
+#define X(name, word, text) {word, PRESENCE_RULE_##name, text},
+    PRESENCE_RULES(X)
+#undef X
+        {NULL, 0, NULL},
+};
+
+static const struct schema_word rejoin_words[] = {
+    {"leave", PRESENCE_LEAVE, "it has to recover first"},
+    {"alive", PRESENCE_ALIVE, "it is believed at once"},
+    {NULL, 0, NULL},
+};
+
 #define IN(owner, field)                                                               \
     .offset = offsetof(struct owner, field), .size = sizeof(((struct owner *)0)->field)
 #define GROUP(path_, help_)                                                            \
@@ -63,12 +75,17 @@ static const struct schema_word durability_words[] = {
         .fallback = default_, .min = min_, .max = max_, .words = words_,               \
         .help = help_, .live = true                                                    \
     }
-#define LISTENER(name_, type_, field_, default_, min_, max_, words_, help_)            \
+/* A listener's. `...` tells the default: one of the three below. */
+#define LISTENER(name_, type_, field_, min_, max_, words_, help_, ...)                 \
     {                                                                                  \
         .path = SCHEMA_LISTENER "." name_, .type = SCHEMA_##type_,                     \
-        IN(listener_config, field_), .fallback = default_, .min = min_, .max = max_,   \
-        .words = words_, .help = help_                                                 \
+        IN(listener_config, field_), .min = min_, .max = max_, .words = words_,        \
+        .help = help_, __VA_ARGS__                                                     \
     }
+#define ALL(default_)            .fallback = default_
+#define ONLY(protocol, default_) .fallback = default_, .only = BIT(PROTOCOL_##protocol)
+#define EACH(ttms_, heartbeat_)                                                        \
+    .fallback_of = {[PROTOCOL_TTMS] = ttms_, [PROTOCOL_HEARTBEAT] = heartbeat_}
 
 /* clang-format off: one key, one entry. */
 const struct schema_key schema_keys[] = {
@@ -110,28 +127,64 @@ const struct schema_key schema_keys[] = {
     GROUP("listen", "The ports. Any number, each under a name of your choice. Without "
                     "this group: `terminals`, as below."),
     GROUP(SCHEMA_LISTENER, "One port."),
-    LISTENER("protocol", WORD, protocol, NULL, NULL, NULL, protocol_words,
-             "What is spoken here. `ttms` is the terminal relay."),
     LISTENER(
-        "address", ADDRESS, address_text, "127.0.0.1:7222", NULL, NULL, NULL,
-        "Numeric address and port. The default serves this machine alone; 0.0.0.0:7222 "
-        "serves every interface."),
-    LISTENER("durability", WORD, durability, "offline", NULL, NULL, durability_words,
-             "When a message is written to disk."),
-    LISTENER("receipts", BOOL, receipts, "false", NULL, NULL, NULL,
-             "Tell a sender the fate of its messages. Terminals must understand it."),
-    LISTENER("reply_heartbeats", BOOL, reply_heartbeats, "false", NULL, NULL, NULL,
-             "Send each heartbeat back to its terminal."),
-    LISTENER("length", WORD, length, "auto", NULL, NULL, length_words,
-             "What the length field of a frame counts."),
-    LISTENER("checksum", WORD, checksum, "warn", NULL, NULL, checksum_words,
-             "What happens to a frame whose check byte is wrong."),
-    LISTENER("register_timeout", DURATION, register_timeout_ms, "30s", "100ms", "1d",
-             NULL, "A connection that did not say who it is after so long is closed."),
-    LISTENER("read_timeout", DURATION, read_timeout_ms, "30s", "100ms", "1d", NULL,
-             "A frame that is not complete after so long closes its connection."),
-    LISTENER("max_frame", SIZE, max_frame, "1MiB", "64", "16MiB", NULL,
-             "A longer frame closes its connection."),
+        "protocol", WORD, protocol, NULL, NULL, protocol_words,
+        "What is spoken here. `ttms` is the terminal relay, `heartbeat` the service "
+        "that clients report to.",
+        ALL(NULL)),
+    LISTENER("address", ADDRESS, address_text, NULL, NULL, NULL,
+             "Numeric address and port. The default serves this machine alone; "
+             "0.0.0.0:7222 serves every interface.",
+             EACH("127.0.0.1:7222", "127.0.0.1:14000")),
+    LISTENER("durability", WORD, durability, NULL, NULL, durability_words,
+             "When a message is written to disk.", ONLY(TTMS, "offline")),
+    LISTENER("receipts", BOOL, receipts, NULL, NULL, NULL,
+             "Tell a sender the fate of its messages. Terminals must understand it.",
+             ONLY(TTMS, "false")),
+    LISTENER("reply_heartbeats", BOOL, reply_heartbeats, NULL, NULL, NULL,
+             "Send each heartbeat back to its terminal.", ONLY(TTMS, "false")),
+    LISTENER("length", WORD, length, NULL, NULL, length_words,
+             "What the length field of a frame counts.", ONLY(TTMS, "auto")),
+    LISTENER("checksum", WORD, checksum, NULL, NULL, checksum_words,
+             "What happens to a frame whose check byte is wrong.", ONLY(TTMS, "warn")),
+    LISTENER("register_timeout", DURATION, register_timeout_ms, "100ms", "1d", NULL,
+             "A connection that did not say who it is after so long is closed.",
+             ALL("30s")),
+    LISTENER("read_timeout", DURATION, read_timeout_ms, "100ms", "1d", NULL,
+             "A frame that is not complete after so long closes its connection.",
+             ALL("30s")),
+    LISTENER("max_frame", SIZE, max_frame, "64", "16MiB", NULL,
+             "A longer frame closes its connection.", EACH("1MiB", "4KiB")),
+
+    GROUP(SCHEMA_LISTENER ".presence",
+          "When a device that is silent counts as away: `alive`, then `leave`, then "
+          "`close`."),
+    LISTENER("presence.rule", WORD, presence.rule, NULL, NULL, rule_words,
+             "How silence is judged.", EACH("none", "cursor")),
+    LISTENER("presence.interval", DURATION, presence.interval_ms, "10ms", "1d", NULL,
+             "cursor: the length of an interval. One without a message adds 1 to the "
+             "cursor, one with a message takes 1 off.",
+             ALL("10s")),
+    LISTENER("presence.threshold", COUNT, presence.threshold, "1", "10000", NULL,
+             "cursor: where the cursor returns to 0, and the device has a strike.",
+             ALL("5")),
+    LISTENER("presence.strikes", COUNT, presence.strikes, "1", "10000", NULL,
+             "cursor: so many strikes turn `alive` into `leave`.", ALL("3")),
+    LISTENER("presence.recover", COUNT, presence.recover, "1", "10000", NULL,
+             "cursor: so many intervals in a row with a message turn `leave` into "
+             "`alive`, and clear the strikes.",
+             ALL("5")),
+    LISTENER("presence.leave_hold", DURATION, presence.leave_hold_ms, "10ms", "36500d",
+             NULL,
+             "cursor: `leave` for so long becomes `close`, which ends the connection.",
+             ALL("30min")),
+    LISTENER("presence.rejoin", WORD, presence.rejoin, NULL, NULL, rejoin_words,
+             "cursor: what a device that was `close` is when it comes back.",
+             ALL("leave")),
+    LISTENER("presence.timeout", DURATION, presence.timeout_ms, "10ms", "36500d", NULL,
+             "timeout: a device that was not heard for so long becomes `close`, which "
+             "ends the connection.",
+             ALL("60s")),
 
     GROUP("mailbox",
           "Messages that wait for terminals. At a limit the new message is "
@@ -173,6 +226,23 @@ const struct schema_key *schema_find(const char *parent, const char *name)
             return key;
     }
     return NULL;
+}
+
+bool schema_is_of_listener(const struct schema_key *key)
+{
+    return strncmp(key->path, SCHEMA_LISTENER ".", strlen(SCHEMA_LISTENER ".")) == 0;
+}
+
+bool schema_has(const struct schema_key *key, uint8_t protocol)
+{
+    return !protocol || !key->only || (key->only & BIT(protocol));
+}
+
+const char *schema_fallback(const struct schema_key *key, uint8_t protocol)
+{
+    const char *own = key->fallback_of[protocol];
+
+    return own ? own : key->fallback;
 }
 
 const char *schema_name(const struct schema_key *key)

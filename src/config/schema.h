@@ -4,6 +4,7 @@
  * go through the same parser: what the manual shows is what the program believes. */
 #pragma once
 
+#include "base/id.h"
 #include "config/config.h"
 
 enum schema_type {
@@ -30,6 +31,8 @@ struct schema_key {
     size_t offset; /* in struct config; below "listen.*." in struct listener_config */
     size_t size;
     const char *fallback; /* the default; NULL: must be given; "": not set */
+    const char *fallback_of[PROTOCOL_LIMIT]; /* a protocol's own default, or NULL */
+    unsigned only; /* listeners: a bit for each protocol that has it; 0: all have */
     const char *min;
     const char *max;
     const struct schema_word *words;
@@ -47,6 +50,15 @@ extern const size_t schema_key_count;
 const struct schema_key *schema_find(const char *parent, const char *name);
 
 bool schema_is_child(const struct schema_key *key, const char *parent);
+
+/* Is it in struct listener_config? */
+bool schema_is_of_listener(const struct schema_key *key);
+
+/* Does a listener of this protocol have it? 0: the protocol is not known. */
+bool schema_has(const struct schema_key *key, uint8_t protocol);
+
+/* The default; `protocol` is the listener's, 0 for what is not in one. */
+const char *schema_fallback(const struct schema_key *key, uint8_t protocol);
 
 /* The last part of its path. */
 const char *schema_name(const struct schema_key *key);

@@ -367,11 +367,11 @@ const char *value_describe(const struct schema_key *key, char *out, size_t size)
     return out;
 }
 
-const char *value_default(const struct schema_key *key)
+const char *value_default(const struct schema_key *key, uint8_t protocol)
 {
-    if (!key->fallback)
-        return NULL;
-    if (*key->fallback)
-        return key->fallback;
+    const char *fallback = schema_fallback(key, protocol);
+
+    if (!fallback || *fallback)
+        return fallback;
     return key->type == SCHEMA_WORDS ? "[]" : "not set";
 }

@@ -20,4 +20,4 @@ MUST_CHECK int value_set(const struct schema_key *key, const char *text, void *o
 const char *value_describe(const struct schema_key *key, char *out, size_t size);
 
 /* The default as the manual shows it: `[]`, `not set`, or the text. */
-const char *value_default(const struct schema_key *key);
+const char *value_default(const struct schema_key *key, uint8_t protocol);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "device/presence.h"
 #include "net/shard.h"
 
 /* A listener's `ops` are the first part of one of these. */
@@ -14,6 +15,19 @@ struct session_ops {
     /* Members for the JSON of this connection, and of its device. May be NULL. */
     void (*show)(const struct conn *c, struct json *j);
 };
+
+/* What a listener's `conf` points to begins with this: the protocol's settings follow.
+ */
+struct session_settings {
+    struct presence_policy presence;
+};
+
+static inline const struct presence_policy *presence_policy_of(const struct conn *c)
+{
+    const struct session_settings *settings = c->listener->conf;
+
+    return &settings->presence;
+}
 
 static inline const struct session_ops *session_ops_of(const struct conn *c)
 {

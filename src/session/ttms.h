@@ -8,6 +8,7 @@ enum checksum_rule { CHECKSUM_RULE_WARN, CHECKSUM_RULE_STRICT, CHECKSUM_RULE_IGN
 
 /* A listener's settings: what struct listener's `conf` points to. */
 struct ttms_settings {
+    struct session_settings common;
     struct ttms_conf codec;
     enum checksum_rule checksum;
     bool durable; /* store before forwarding */

@@ -18,7 +18,7 @@ MAY_INCLUDE = {
     "store": {"base"},
     "mailbox": {"base", "store"},
     "journal": {"base", "store"},
-    "config": {"base", "codec/ttms.h"},  # for the words of its enums
+    "config": {"base", "codec/ttms.h", "device/presence.h"},  # the words of their enums
     "supervisor": {"base"},
     "session": {"base", "net", "codec", "device", "mailbox", "journal", "config"},
     "http": {"base", "net", "codec", "device", "mailbox", "journal", "config", "session"},

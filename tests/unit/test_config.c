@@ -352,15 +352,115 @@ static void listeners_are_checked_against_each_other(void **state)
            "t.yaml:4:3: listener `c` lacks `protocol`\n"
            "      c: {address: '127.0.0.1:1'}\n"
            "      ^\n"
-           "    What is spoken here. `ttms` is the terminal relay.\n"
+           "    What is spoken here. `ttms` is the terminal relay, `heartbeat` the "
+           "service that clients report to.\n"
            "t.yaml:5:3: `D!` cannot be the name of a listener\n"
            "      D!: {protocol: ttms}\n"
            "      ^~\n"
-           "    a-z, 0-9, - and _, at most 32 of them\n");
+           "    a-z, A-Z, 0-9, _, - and ., at most 31\n");
     refuse("listen: {}\n", "t.yaml:1:1: there is no listener\n"
                            "    listen: {}\n"
                            "    ^~~~~~\n"
-                           "    add one, or remove `listen` to get the default one\n");
+                           "    add one, or remove `listen` to get the default ones\n");
+}
+
+static void each_protocol_has_its_own_defaults(void **state)
+{
+    struct config *c = load("listen: {a: {protocol: ttms}, b: {protocol: heartbeat}}");
+    const struct listener_config *a = &c->listeners[0], *b = &c->listeners[1];
+
+    (void)state;
+    assert_string_equal(a->address_text, "127.0.0.1:7222");
+    assert_int_equal(a->max_frame, 1 << 20);
+    assert_int_equal(a->presence.rule, PRESENCE_RULE_NONE);
+    assert_int_equal(b->protocol, PROTOCOL_HEARTBEAT);
+    assert_string_equal(b->address_text, "127.0.0.1:14000");
+    assert_int_equal(b->max_frame, 4096);
+    assert_int_equal(b->read_timeout_ms, 30000);
+    assert_int_equal(b->presence.rule, PRESENCE_RULE_CURSOR);
+    assert_int_equal(b->presence.interval_ms, 10000);
+    assert_int_equal(b->presence.threshold, 5);
+    assert_int_equal(b->presence.strikes, 3);
+    assert_int_equal(b->presence.recover, 5);
+    assert_int_equal(b->presence.leave_hold_ms, 30 * 60 * 1000);
+    assert_int_equal(b->presence.rejoin, PRESENCE_LEAVE);
+    config_free(&c);
+}
+
+static void presence_is_a_group_in_a_listener(void **state)
+{
+    struct config *c = load("listen:\n"
+                            "  a:\n"
+                            "    presence: {rule: timeout, timeout: 90s}\n"
+                            "    protocol: heartbeat\n"
+                            "  b: {protocol: ttms, presence: }\n");
+
+    (void)state;
+    assert_int_equal(c->listeners[0].presence.rule, PRESENCE_RULE_TIMEOUT);
+    assert_int_equal(c->listeners[0].presence.timeout_ms, 90000);
+    assert_int_equal(c->listeners[1].presence.rule, PRESENCE_RULE_NONE);
+    config_free(&c);
+    refuse("listen: {a: {protocol: ttms, presence: {strikes: 0, rul: x}}}",
+           "t.yaml:1:50: `0` is too small: the least is 1\n"
+           "    listen: {a: {protocol: ttms, presence: {strikes: 0, rul: x}}}\n"
+           "                                                     ^\n"
+           "    strikes: a whole number, 1 to 10000; default 3\n"
+           "t.yaml:1:53: unknown key `rul` in `listen.*.presence`\n"
+           "    listen: {a: {protocol: ttms, presence: {strikes: 0, rul: x}}}\n"
+           "                                                        ^~~\n"
+           "    did you mean `rule`?\n");
+}
+
+static void a_key_of_another_protocol_is_refused(void **state)
+{
+    (void)state;
+    refuse("listen: {a: {receipts: true, protocol: heartbeat, lenght: auto}}",
+           "t.yaml:1:14: a heartbeat listener has no `receipts`\n"
+           "    listen: {a: {receipts: true, protocol: heartbeat, lenght: auto}}\n"
+           "                 ^~~~~~~~\n"
+           "    only listeners have it of: ttms\n"
+           "t.yaml:1:51: unknown key `lenght` in `listen.*`\n"
+           "    listen: {a: {receipts: true, protocol: heartbeat, lenght: auto}}\n"
+           "                                                      ^~~~~~\n"
+           "    known here: protocol address register_timeout read_timeout max_frame "
+           "presence\n");
+}
+
+static void a_protocol_that_is_not_known_hides_no_other_mistake(void **state)
+{
+    (void)state;
+    refuse("listen: {a: {protocol: hartbeat, receipts: true, max_frame: 1}}",
+           "t.yaml:1:24: `hartbeat` is not known here; did you mean `heartbeat`?\n"
+           "    listen: {a: {protocol: hartbeat, receipts: true, max_frame: 1}}\n"
+           "                           ^~~~~~~~\n"
+           "    protocol: one of ttms, heartbeat\n"
+           "t.yaml:1:61: `1` is too small: the least is 64\n"
+           "    listen: {a: {protocol: hartbeat, receipts: true, max_frame: 1}}\n"
+           "                                                                ^\n"
+           "    max_frame: 64 to 16MiB, a number of bytes or with KiB, MiB, GiB or "
+           "TiB\n");
+}
+
+static void a_listeners_name_is_short_and_plain(void **state)
+{
+    char name[] = "Aa0_-.Aa0_-.Aa0_-.Aa0_-.Aa0_-.X\0";
+    char yaml[256], words[512];
+    struct config *c;
+
+    (void)state;
+    snprintf(yaml, sizeof(yaml), "listen: {%s: {protocol: ttms}}", name);
+    c = load(yaml);
+    assert_string_equal(c->listeners[0].name, name);
+    config_free(&c);
+    name[LISTENER_NAME_MAX] = 'X';
+    snprintf(yaml, sizeof(yaml), "listen:\n %s: {protocol: ttms}", name);
+    snprintf(words, sizeof(words),
+             "t.yaml:2:2: `%s` cannot be the name of a listener\n"
+             "     %s: {protocol: ttms}\n"
+             "     ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\n"
+             "    a-z, A-Z, 0-9, _, - and ., at most 31\n",
+             name, name);
+    refuse(yaml, words);
 }
 
 static void two_listeners_may_both_ask_for_any_port(void **state)
@@ -443,6 +543,7 @@ static void a_reload_knows_what_is_new_to_the_worker(void **state)
         {"listen: {terminals: {protocol: ttms}, b: {protocol: ttms, address: "
          "'[::1]:1'}}",
          false},
+        {"listen: {terminals: {protocol: ttms, presence: {rule: timeout}}}", false},
     };
     struct config *a = load("{}");
 
@@ -558,6 +659,11 @@ int main(void)
         cmocka_unit_test(a_key_given_twice_is_refused),
         cmocka_unit_test(an_address_says_what_is_wrong_with_it),
         cmocka_unit_test(listeners_are_checked_against_each_other),
+        cmocka_unit_test(each_protocol_has_its_own_defaults),
+        cmocka_unit_test(presence_is_a_group_in_a_listener),
+        cmocka_unit_test(a_key_of_another_protocol_is_refused),
+        cmocka_unit_test(a_protocol_that_is_not_known_hides_no_other_mistake),
+        cmocka_unit_test(a_listeners_name_is_short_and_plain),
         cmocka_unit_test(two_listeners_may_both_ask_for_any_port),
         cmocka_unit_test(an_empty_file_is_refused),
         cmocka_unit_test(what_is_no_yaml_is_shown_where_it_stops),

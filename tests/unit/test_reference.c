@@ -56,9 +56,13 @@ static void the_manual_page_lists_all_settings(void **state)
     assert_page_contains("docs/man/holdfast.yaml.5", config_print_manual);
 }
 
-/* "listen.*.address" -> "/listen/terminals/address" */
-static void path_in_example(const struct schema_key *key, char *out, size_t size)
+/* "listen.*.address" -> "/listen/clients/address" */
+static void path_in_example(const struct schema_key *key, uint8_t protocol, char *out,
+                            size_t size)
 {
+    static const char *const listeners[PROTOCOL_LIMIT] = {
+        [PROTOCOL_TTMS] = "terminals",
+    };
     const char *rest = key->path;
     size_t n = 0;
 
@@ -66,35 +70,55 @@ static void path_in_example(const struct schema_key *key, char *out, size_t size
         size_t part = strcspn(rest, ".");
 
         if (*rest == '*')
-            n += (size_t)snprintf(out + n, size - n, "/terminals");
+            n += (size_t)snprintf(out + n, size - n, "/%s", listeners[protocol]);
         else
             n += (size_t)snprintf(out + n, size - n, "/%.*s", (int)part, rest);
         rest += part + (rest[part] == '.');
     }
 }
 
+/* Is it there for listeners of this protocol, with their default? */
+static bool shows(struct fy_document *example, const struct schema_key *key,
+                  uint8_t protocol)
+{
+    const char *fallback = schema_fallback(key, protocol);
+    char path[128];
+    struct fy_node *node;
+
+    path_in_example(key, protocol, path, sizeof(path));
+    node = fy_node_by_path(fy_document_root(example), path, FY_NT, FYNWF_DONT_FOLLOW);
+    if (!node)
+        return false;
+    if (key->type == SCHEMA_WORDS)
+        assert_true(fy_node_sequence_is_empty(node));
+    else if (fallback && strcmp(fy_node_get_scalar0(node), fallback) != 0)
+        fail_msg("etc/holdfast.yaml has %s: %s, and the default is %s", path,
+                 fy_node_get_scalar0(node), fallback);
+    return true;
+}
+
 static void check_in_example(struct fy_document *example, const char *text,
                              const struct schema_key *key)
 {
-    char path[128], commented[128];
-    struct fy_node *node;
+    char commented[128];
+    bool found = false;
 
-    path_in_example(key, path, sizeof(path));
-    node = fy_node_by_path(fy_document_root(example), path, FY_NT, FYNWF_DONT_FOLLOW);
-    if (key->fallback && !*key->fallback && key->type == SCHEMA_TEXT) {
+    if (key->type == SCHEMA_TEXT && !*schema_fallback(key, 0)) {
         /* Not set by default: there as a comment. */
         snprintf(commented, sizeof(commented), "\n# %s: ", schema_name(key));
-        if (!strstr(text, commented))
-            fail_msg("etc/holdfast.yaml does not mention %s", key->path);
-        return;
+        found = strstr(text, commented) != NULL;
+    } else if (!schema_is_of_listener(key)) {
+        found = shows(example, key, 0);
     }
-    if (!node)
-        fail_msg("etc/holdfast.yaml lacks %s", key->path);
-    if (key->type == SCHEMA_WORDS)
-        assert_true(fy_node_sequence_is_empty(node));
-    else if (key->fallback && strcmp(fy_node_get_scalar0(node), key->fallback) != 0)
-        fail_msg("etc/holdfast.yaml has %s: %s, and the default is %s", key->path,
-                 fy_node_get_scalar0(node), key->fallback);
+    for (uint8_t i = 1; i < PROTOCOL_HEARTBEAT && schema_is_of_listener(key); i++) {
+        bool here = shows(example, key, i);
+
+        found |= here;
+        if (!here && key->fallback_of[i])
+            fail_msg("etc/holdfast.yaml lacks %s of %s", key->path, protocol_word(i));
+    }
+    if (!found)
+        fail_msg("etc/holdfast.yaml does not mention %s", key->path);
 }
 
 static void the_example_shows_every_setting_with_its_default(void **state)
