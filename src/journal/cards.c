@@ -1,0 +1,80 @@
+#include "journal/cards.h"
+
+#include <stdlib.h>
+
+#define FIRST_ROOM 1024
+#define USUALLY_HELD                                                                   \
+    4096 /* memory beyond it, needed by a failing disk, is given back */
+
+void cards_init(struct cards *c)
+{
+    *c = (struct cards){0};
+    list_init(&c->held);
+    slab_init(&c->slab, sizeof(struct held_card));
+}
+
+void cards_fini(struct cards *c)
+{
+    slab_fini(&c->slab);
+    free(c->slots);
+    cards_init(c);
+}
+
+struct card_slot *cards_try_slot(struct cards *c, uint32_t number)
+{
+    size_t room = c->room ? c->room : FIRST_ROOM;
+    struct card_slot *slots;
+
+    while (room <= number)
+        room *= 2;
+    if (room > c->room) {
+        if (!(slots = realloc(c->slots, room * sizeof(*slots))))
+            return NULL;
+        memset(slots + c->room, 0, (room - c->room) * sizeof(*slots));
+        c->slots = slots;
+        c->room = room;
+    }
+    return &c->slots[number];
+}
+
+static void release(struct cards *c, struct held_card *h)
+{
+    c->slots[h->number].held = NULL;
+    list_remove(&c->held, &h->link);
+    slab_free(&c->slab, h);
+    if (c->slab.live == 0 && c->most_held > USUALLY_HELD) {
+        slab_fini(&c->slab);
+        slab_init(&c->slab, sizeof(struct held_card));
+        c->most_held = 0;
+    }
+}
+
+int cards_hold(struct cards *c, uint32_t number, struct slice entry)
+{
+    struct card_slot *slot = cards_try_slot(c, number);
+    struct held_card *h;
+
+    if (!slot)
+        return ERR_NOMEM;
+    if (!(h = slot->held)) {
+        if (!(h = slab_try_alloc(&c->slab)))
+            return ERR_NOMEM;
+        h->number = number;
+        slot->held = h;
+        list_append(&c->held, &h->link);
+        if (c->held.length > c->most_held)
+            c->most_held = c->held.length;
+    }
+    h->size = (uint8_t)entry.size;
+    if (entry.size > 0)
+        memcpy(h->entry, entry.data, entry.size);
+    else if (slot->seq == 0)
+        release(c, h); /* it never got as far as the store */
+    return OK;
+}
+
+void cards_written(struct cards *c, struct held_card *h)
+{
+    c->slots[h->number].seq = h->size ? h->seq : 0;
+    release(c, h);
+}

@@ -1,0 +1,45 @@
+/* cards.h - where each card stands in the store, and what is still to be written.
+ *
+ *   slots   number -> | seq of its newest entry in the store | held |
+ *                                                               |
+ *   held    cards that no commit has taken yet, the newest of each number
+ *
+ * The journal's thread only. */
+#pragma once
+
+#include "base/list.h"
+#include "base/slab.h"
+#include "journal/entry.h"
+
+struct held_card {
+    struct link link;
+    uint64_t seq; /* in the transaction that is being made */
+    uint32_t number;
+    uint8_t size; /* 0: the card is dropped */
+    uint8_t entry[ENTRY_MAX];
+};
+
+struct card_slot {
+    uint64_t seq;           /* 0: not in the store */
+    struct held_card *held; /* NULL: what is in the store is right */
+};
+
+struct cards {
+    struct card_slot *slots; /* by number; the first one is nobody's */
+    size_t room;
+    struct list held;
+    size_t most_held;
+    struct slab slab;
+};
+
+void cards_init(struct cards *c);
+void cards_fini(struct cards *c);
+
+/* A number's slot, made if need be; NULL when memory is out. */
+MUST_CHECK struct card_slot *cards_try_slot(struct cards *c, uint32_t number);
+
+/* Replaces what was held; an empty entry drops the card. Returns OK or ERR_NOMEM. */
+MUST_CHECK int cards_hold(struct cards *c, uint32_t number, struct slice entry);
+
+/* It is written as h->seq: lets it go. */
+void cards_written(struct cards *c, struct held_card *h);
