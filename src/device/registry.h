@@ -4,16 +4,24 @@
  * and never move. The caller extends a device by embedding it first in a struct of its
  * own and telling its size. The hash is keyed (hash.h), because peers choose their ids.
  *
+ * The table grows without a pause: the places of the old one move over in small steps,
+ * with the devices that are added.
+ *
  * One thread. */
 #pragma once
 
 #include "base/hash.h"
 #include "base/id.h"
 
+/* Longer ids live outside of the device. An IPv4 address with its port is shorter. */
+#define DEVICE_ID_NEAR 22
+
 struct device {
-    struct id id;
-    uint32_t hash; /* the half that the table uses */
-    uint32_t ref;  /* its number in the blocks */
+    uint32_t hash;    /* the half that the table uses */
+    uint32_t ref;     /* its number: its place in the blocks */
+    uint8_t protocol; /* 0: nobody lives here */
+    uint8_t id_length;
+    char near[DEVICE_ID_NEAR]; /* the id's text, or first a pointer to it */
 };
 
 struct registry_place {
@@ -21,14 +29,21 @@ struct registry_place {
     uint32_t ref; /* 0: free */
 };
 
-struct registry {
+struct registry_table {
     struct registry_place *places;
     size_t size; /* a power of two, or 0 */
+};
+
+struct registry {
+    struct registry_table table;
+    struct registry_table old; /* while the table grows: what was not moved is here */
+    size_t moved;              /* places of `old` before this one were */
     size_t used;
     size_t object_size;
     char **blocks;
+    uint16_t *lodgers; /* devices in each block */
     size_t block_count;
-    uint32_t per_block; /* devices in a block */
+    uint32_t per_block; /* devices in a full block */
     uint32_t free_refs; /* head of the list of freed devices; 0: none */
     uint32_t next_ref;
     uint32_t
@@ -37,6 +52,8 @@ struct registry {
 
 void registry_init(struct registry *r, size_t object_size);
 void registry_fini(struct registry *r);
+
+struct id device_id(const struct device *d);
 
 /* `hash` is hash_bytes() over the id; the same for all calls with that id. */
 struct device *registry_find(const struct registry *r, const struct id *id,

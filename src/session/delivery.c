@@ -90,9 +90,13 @@ static void catch_up(struct relay *r, struct terminal *t)
 static void refuse(struct relay *r, const struct terminal *t, const struct envelope *e,
                    int why)
 {
+    struct id id = device_id(&t->device);
+    char text[4 * ID_TEXT_MAX + 1];
+
     r->stats.frames_refused++;
-    LOG_THROTTLED(LOG_WARN, SESSION, "device %.*s refused a message reason=%s",
-                  ID_ARGS(&t->device.id), err_word(why));
+    LOG_THROTTLED(LOG_WARN, SESSION, "device %s refused a message reason=%s",
+                  log_escape(slice_of(id.text, id.length), text, sizeof(text)),
+                  err_word(why));
     if (e->number)
         relay_decide(r, e->shard, e->session, e->number, false);
 }
@@ -105,12 +109,13 @@ static void to_mailbox(struct relay *r, struct terminal *t, const struct envelop
         .number = e->number,
         .shard = e->shard,
     };
+    struct id id = device_id(&t->device);
     int rc;
 
     if (t->delivery == DELIVERY_DIRECT)
         enter(r, t, DELIVERY_DRAINING);
-    rc = mailbox_append(r->mailbox, &t->mail, &t->device.id, ++r->last_position, bytes,
-                        MAIL_NEW, receipt);
+    rc = mailbox_append(r->mailbox, &t->mail, &id, ++r->last_position, bytes, MAIL_NEW,
+                        receipt);
     if (rc < 0) {
         refuse(r, t, e, rc);
         catch_up(r, t);
@@ -287,6 +292,7 @@ static void to_heir_or_mailbox(void *user, const struct frame_note *note,
 {
     struct handing_back *h = user;
     struct relay *r = h->relay;
+    struct id id = device_id(&h->terminal->device);
     struct mail_receipt receipt = {
         .session = note->session,
         .number = note->number,
@@ -305,8 +311,8 @@ static void to_heir_or_mailbox(void *user, const struct frame_note *note,
     r->stats.frames_returned++;
     if (note->stored)
         return; /* mailbox_unload brings it back */
-    if (mailbox_append(r->mailbox, &h->terminal->mail, &h->terminal->device.id,
-                       note->position, bytes, MAIL_RETURNED, receipt) < 0) {
+    if (mailbox_append(r->mailbox, &h->terminal->mail, &id, note->position, bytes,
+                       MAIL_RETURNED, receipt) < 0) {
         struct envelope e = {.session = note->session,
                              .number = note->number,
                              .shard = note->shard};

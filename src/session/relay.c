@@ -222,5 +222,5 @@ int relay_adopt(struct relay_group *g, const struct id *id,
         return ERR_NOMEM;
     if (record->position > r->last_position)
         r->last_position = record->position;
-    return mailbox_adopt(r->mailbox, &t->mail, &t->device.id, record);
+    return mailbox_adopt(r->mailbox, &t->mail, id, record);
 }

@@ -12,11 +12,12 @@ struct thing {
     int value;
 };
 
+/* Of all lengths, from the shortest to the longest. */
 static struct id id_number(int n)
 {
-    char text[16];
+    char text[ID_TEXT_MAX + 1];
     struct id id;
-    int size = snprintf(text, sizeof(text), "%08x", n);
+    int size = snprintf(text, sizeof(text), "%0*x", 4 + n % (ID_TEXT_MAX - 3), n);
 
     assert_int_equal(id_make(PROTOCOL_TTMS, slice_of(text, (size_t)size), &id), OK);
     return id;
@@ -56,10 +57,53 @@ static void random_adds_and_removes_agree_with_a_plain_array(void **state)
             live++;
         }
         assert_int_equal(r.used, live);
-        if (step % 3000 == 0)
+        if (step % 200 == 0)
             registry_check(&r);
     }
     registry_check(&r);
+    registry_fini(&r);
+}
+
+/* What a table of twice the size has to take over is taken in steps. */
+static void while_the_table_grows_every_device_is_found(void **state)
+{
+    static struct thing *model[IDS];
+    struct registry r;
+    int grown = 0;
+
+    (void)state;
+    registry_init(&r, sizeof(struct thing));
+    for (int n = 0; n < IDS; n++) {
+        struct id id = id_number(n);
+
+        model[n] = (struct thing *)registry_try_add(&r, &id, poor_hash(n + n / 16));
+        assert_non_null(model[n]);
+        grown += r.old.size > 0;
+        registry_check(&r);
+        if (n % 3 == 2 && model[n / 2]) {
+            registry_remove(&r, &model[n / 2]->device);
+            model[n / 2] = NULL;
+            registry_check(&r);
+        }
+    }
+    assert_true(grown > IDS / 20);
+    registry_fini(&r);
+}
+
+static void an_id_reads_back_as_it_was_given(void **state)
+{
+    struct registry r;
+
+    (void)state;
+    registry_init(&r, sizeof(struct thing));
+    for (int n = 0; n < 2 * ID_TEXT_MAX; n++) {
+        struct id id = id_number(n), found;
+        struct device *d = registry_try_add(&r, &id, (uint64_t)n);
+
+        assert_non_null(d);
+        found = device_id(d);
+        assert_memory_equal(&found, &id, sizeof(id));
+    }
     registry_fini(&r);
 }
 
@@ -123,6 +167,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_adds_and_removes_agree_with_a_plain_array),
+        cmocka_unit_test(while_the_table_grows_every_device_is_found),
+        cmocka_unit_test(an_id_reads_back_as_it_was_given),
         cmocka_unit_test(a_removal_ends_the_epoch),
         cmocka_unit_test(numbers_lead_through_all_devices_also_past_holes),
         cmocka_unit_test(the_same_text_in_another_protocol_is_another_device),
