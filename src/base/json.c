@@ -121,6 +121,13 @@ void json_text(struct json *j, struct slice text)
     put_words(j, "\"");
 }
 
+void json_name(struct json *j, struct slice key)
+{
+    json_text(j, key);
+    put_words(j, ":");
+    j->comma = false;
+}
+
 void json_word(struct json *j, const char *word)
 {
     json_text(j, slice_of(word, strlen(word)));

@@ -21,7 +21,8 @@ static inline struct json json_to(struct buf *out)
 
 void json_open(struct json *j, char bracket); /* '{' or '[' */
 void json_close(struct json *j, char bracket);
-void json_key(struct json *j, const char *key); /* plain ASCII without quotes */
+void json_key(struct json *j, const char *key);   /* plain ASCII without quotes */
+void json_name(struct json *j, struct slice key); /* ... of any bytes */
 
 /* Any bytes: what is not UTF-8 becomes U+FFFD. */
 void json_text(struct json *j, struct slice text);

@@ -3,10 +3,10 @@
  * gathered during the turn, written once at its end, kept until the peer's TCP
  * acknowledged it. */
 #include "net/conn_inside.h"
+#include "base/address.h"
 #include "base/log.h"
 #include "net/shard.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -394,23 +394,9 @@ fail:
     return NULL;
 }
 
-const char *conn_peer_text(const struct conn *c, char *text, size_t size)
-{
-    char ip[INET6_ADDRSTRLEN] = "?";
-
-    if (IN6_IS_ADDR_V4MAPPED(&c->peer_ip)) {
-        inet_ntop(AF_INET, &c->peer_ip.s6_addr[12], ip, sizeof(ip));
-        snprintf(text, size, "%s:%u", ip, c->peer_port);
-    } else {
-        inet_ntop(AF_INET6, &c->peer_ip, ip, sizeof(ip));
-        snprintf(text, size, "[%s]:%u", ip, c->peer_port);
-    }
-    return text;
-}
-
 static void log_close(const struct conn *c)
 {
-    char peer[CONN_PEER_TEXT], who[128] = "";
+    char peer[ADDRESS_TEXT_SIZE], who[128] = "";
     int64_t age_ms = c->shard->loop.now_ms - c->opened_ms;
 
     c->listener->ops->describe(c, who, sizeof(who));
@@ -419,9 +405,9 @@ static void log_close(const struct conn *c)
                 "age_s=%" PRId64 ".%03d rx=%u tx=%u rx_bytes=%" PRIu64
                 " tx_bytes=%" PRIu64,
                 conn_number(c), reason_words[c->reason], who, *who ? " " : "",
-                c->listener->name, conn_peer_text(c, peer, sizeof(peer)), age_ms / 1000,
-                (int)(age_ms % 1000), c->rx_frames, c->tx_frames, c->rx_bytes,
-                c->tx_bytes);
+                c->listener->name, address_text(&c->peer_ip, c->peer_port, peer),
+                age_ms / 1000, (int)(age_ms % 1000), c->rx_frames, c->tx_frames,
+                c->rx_bytes, c->tx_bytes);
 }
 
 /* What comes back from the output will be sent again: throw away the kernel's copy, so

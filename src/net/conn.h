@@ -158,10 +158,6 @@ static inline bool conn_is_closing(const struct conn *c)
 MUST_CHECK struct conn *conn_open(struct shard *s, const struct listener *l, int fd,
                                   const struct sockaddr_in6 *peer);
 
-/* "127.0.0.1:5000", "[2001:db8::1]:5000". Returns `text`. */
-#define CONN_PEER_TEXT 64
-const char *conn_peer_text(const struct conn *c, char *text, size_t size);
-
 /* Closes at once with this reason, unless it is closing already. on_close runs inside.
  */
 void conn_close(struct conn *c, enum close_reason reason);

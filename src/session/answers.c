@@ -38,7 +38,7 @@ const void *hf_request_body(const struct hf_request *q, size_t *size)
 
 const char *hf_request_peer(struct hf_request *q)
 {
-    return conn_peer_text(q->conn, q->peer, sizeof(q->peer));
+    return address_text(&q->conn->peer_ip, q->conn->peer_port, q->peer);
 }
 
 uint64_t hf_request_connection(const struct hf_request *q)

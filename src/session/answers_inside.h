@@ -1,6 +1,7 @@
 /* answers_inside.h - what the files of the request/answer conversation share. */
 #pragma once
 
+#include "base/address.h"
 #include "session/answers.h"
 
 /* A connection's part of it. */
@@ -28,7 +29,7 @@ struct hf_request {
     struct slice body;
     enum request_fate fate;
     bool in_room; /* the answer stands in the answers' `room` and is to be wrapped */
-    char peer[CONN_PEER_TEXT];
+    char peer[ADDRESS_TEXT_SIZE];
 };
 
 /* The bytes of a whole answer were appended to its output. */

@@ -1,0 +1,42 @@
+/* api.h - what applications ask over HTTP (docs/http-api.md), behind the server's one
+ * handler.
+ *
+ *   server --request--> route --> handler --question--> shard (ask.h)
+ *      ^------ answer, or a stream ------'<--- answer ----'
+ *   journal --published--> streams and long polls
+ *
+ * Everything runs on the server's thread, except where it says otherwise. Its life:
+ * api_new, http_new with api_handle, api_tick and the api as user, api_begin,
+ * http_start ... http_stop, the shards and the journal end, http_free, api_free. */
+#pragma once
+
+#include "http/server.h"
+#include "journal/journal.h"
+#include "session/relay.h"
+
+struct api;
+
+struct api_conf {
+    struct relay_group *group; /* its shards are made before api_begin */
+    const struct limits *limits;
+    const struct listener *listeners;
+    size_t listener_count;
+};
+
+MUST_CHECK int api_new(const struct api_conf *conf, struct api **out);
+
+/* Before the server starts. Returns OK or ERR_NOMEM. */
+MUST_CHECK int api_begin(struct api *a, struct http_server *s, struct journal *j);
+
+/* For struct http_conf. */
+void api_handle(void *user, const struct http_request *q);
+void api_tick(void *user, int64_t now_ms);
+
+/* For struct journal_conf; any thread. */
+void api_published(void *user);
+
+/* The gateway is ending: /readyz says so from now on. Any thread. */
+void api_drain(struct api *a);
+
+/* After the server and the shards have ended. */
+void api_free(struct api **a);

@@ -1,0 +1,154 @@
+/* One device: found by its text, which may be an id in several protocols; looked at or
+ * acted upon on its shard. */
+#include "http/api_devices.h"
+#include "http/api_inside.h"
+#include "session/delivery.h"
+
+#include <stdlib.h>
+
+static const uint8_t protocols[] = {
+#define X(name, number, word) (number),
+    PROTOCOLS(X)
+#undef X
+};
+
+struct verb {
+    /* On the shard; its result goes to the question's `done`. May be NULL. */
+    uint64_t (*act)(struct relay *r, struct terminal *t);
+    /* Afterwards, on the server's thread. */
+    void (*answer)(struct api *a, http_handle h, const struct device_view *v,
+                   uint64_t done);
+};
+
+struct device_question {
+    struct question question;
+    struct api *api;
+    http_handle handle;
+    const struct verb *verb;
+    struct id ids[ARRAY_LEN(protocols)]; /* whom the text may mean */
+    unsigned count, at;
+    unsigned found, which; /* so far, and the newest of them */
+    bool acts;             /* there is no doubt whom it means */
+    uint64_t done;
+    struct device_view view;
+};
+
+static bool look(struct question *q, struct relay *r)
+{
+    struct device_question *d = CONTAINER_OF(q, struct device_question, question);
+    const struct id *id = &d->ids[d->at];
+    struct device *device = registry_find(&r->terminals, id, relay_hash(r->group, id));
+
+    if (!device)
+        return true;
+    d->found++;
+    d->which = d->at;
+    tracker_view(r, terminal_of(device), &d->view);
+    if (d->acts && d->verb->act)
+        d->done = d->verb->act(r, terminal_of(device));
+    return true;
+}
+
+static void ask_at(struct device_question *d, unsigned at)
+{
+    const struct relay_group *g = d->api->conf.group;
+
+    d->at = at;
+    ask(&d->api->asking, &d->question, relay_shard_of(g, relay_hash(g, &d->ids[at])));
+}
+
+static void finish(struct device_question *d)
+{
+    struct http_server *s = d->api->server;
+    const struct id *id = &d->ids[0];
+
+    if (d->found == 0)
+        http_problem(s, d->handle, 404, "not-found", NULL, "there is no device `%.*s`",
+                     ID_ARGS(id));
+    else if (d->found > 1)
+        http_problem(s, d->handle, 409, "ambiguous", NULL,
+                     "`%.*s` is an id in %u protocols: add ?protocol=", ID_ARGS(id),
+                     d->found);
+    else
+        d->verb->answer(d->api, d->handle, &d->view, d->done);
+    free(d);
+}
+
+static void on_looked(struct question *q)
+{
+    struct device_question *d = CONTAINER_OF(q, struct device_question, question);
+
+    if (d->at + 1 < d->count) {
+        ask_at(d, d->at + 1);
+    } else if (d->found == 1 && !d->acts && d->verb->act) {
+        d->ids[0] = d->ids[d->which];
+        d->count = 1;
+        d->found = 0; /* it may be forgotten meanwhile */
+        d->acts = true;
+        ask_at(d, 0);
+    } else {
+        finish(d);
+    }
+}
+
+static void drop(struct question *q)
+{
+    free(CONTAINER_OF(q, struct device_question, question));
+}
+
+static void name_candidates(struct device_question *d, const char *text,
+                            const struct params *p)
+{
+    struct slice id = slice_of(text, strlen(text));
+    uint64_t wanted = p->number[PARAM_PROTOCOL];
+
+    for (unsigned i = 0; i < ARRAY_LEN(protocols); i++)
+        if (!wanted || wanted == protocols[i])
+            d->count += id_make(protocols[i], id, &d->ids[d->count]) == OK;
+    d->acts = d->count == 1;
+}
+
+static void ask_device(struct api *a, const struct http_request *q,
+                       const struct params *p, const struct verb *verb)
+{
+    const char *text = http_segment(q, 3); /* /api/v1/devices/{id} */
+    struct device_question *d = calloc(1, sizeof(*d));
+
+    if (!d) {
+        api_no_memory(a, q->handle);
+        return;
+    }
+    d->question = (struct question){.step = look, .answered = on_looked, .drop = drop};
+    d->api = a;
+    d->handle = q->handle;
+    d->verb = verb;
+    name_candidates(d, text, p);
+    if (d->count) {
+        ask_at(d, 0);
+        return;
+    }
+    http_problem(a->server, q->handle, 404, "not-found", NULL,
+                 "there is no device `%.80s`", text);
+    free(d);
+}
+
+/* ---- what can be asked of it ---- */
+
+static void answer_device(struct api *a, http_handle h, const struct device_view *v,
+                          uint64_t done)
+{
+    struct buf text = {0};
+    struct json j = json_to(&text);
+
+    (void)done;
+    device_write(&j, v);
+    api_answer(a, h, 200, NULL, &j);
+}
+
+void api_show_device(struct api *a, const struct http_request *q,
+                     const struct params *p)
+{
+    static const struct verb verb = {.answer = answer_device};
+
+    ask_device(a, q, p, &verb);
+}

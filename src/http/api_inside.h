@@ -1,0 +1,65 @@
+/* api_inside.h - what the API's files share. */
+#pragma once
+
+#include "base/json.h"
+#include "http/api.h"
+#include "http/ask.h"
+#include "http/params.h"
+
+struct told;
+
+struct api {
+    struct api_conf conf;
+    struct http_server *server;
+    struct journal *journal;
+    struct asking asking;
+    uint32_t boot;      /* cursors of lists are valid within one */
+    int64_t started_ms; /* wall clock */
+    /* Who waits for events: long polls, and streams that have told everything. */
+    struct list polls;
+    struct list waiting_streams;
+    size_t stream_count;
+    struct told *told;  /* to streams */
+    struct buf openapi; /* made at the first request */
+    /* One parcel for whatever was published since the server's thread looked. */
+    struct parcel published;
+    _Atomic bool is_published;
+    _Atomic bool begun, draining;
+};
+
+typedef void route_handler(struct api *a, const struct http_request *q,
+                           const struct params *p);
+
+struct api_route {
+    enum http_method method;
+    const char *pattern; /* "/api/v1/devices/{id}" */
+    route_handler *handler;
+    uint32_t params;       /* a bit for each that it takes */
+    const char *type;      /* of its answer */
+    const uint16_t *codes; /* ... up to a 0, besides those that every route has */
+    const char *summary;
+};
+
+extern const struct api_route routes[];
+extern const size_t route_count;
+
+/* One function per route. */
+#define API_HANDLERS(X)                                                                \
+    X(api_list_devices)                                                                \
+    X(api_show_device)                                                                 \
+    X(api_device_events)                                                               \
+    X(api_events)                                                                      \
+    X(api_healthz)                                                                     \
+    X(api_legacy_list)                                                                 \
+    X(api_readyz)
+
+#define X(name) route_handler name;
+API_HANDLERS(X)
+#undef X
+
+/* Answers with what was written, or 503 if memory ran out meanwhile. Frees the text. */
+void api_answer(struct api *a, http_handle h, unsigned status, const char *type,
+                struct json *j);
+void api_answer_405(struct api *a, http_handle h, const char *allow);
+void api_answer_empty(struct api *a, http_handle h); /* 204 */
+void api_no_memory(struct api *a, http_handle h);

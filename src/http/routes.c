@@ -1,0 +1,105 @@
+/* What there is: one table, from which requests are dispatched and refused, and the
+ * OpenAPI document is written. */
+#include "http/api_inside.h"
+
+#include <stdio.h>
+
+#define CODES(...) ((const uint16_t[]){__VA_ARGS__ __VA_OPT__(, ) 0})
+
+#define JSON       "application/json"
+#define HTML       "text/html; charset=utf-8"
+
+#define DEVICE     "/api/v1/devices/{id}"
+
+const struct api_route routes[] = {
+    {HTTP_GET, "/api/v1/devices", api_list_devices,
+     P(STATE) | P(PROTOCOL) | P(LISTENER) | P(CONNECTED) | P(PREFIX) | P(LIMIT) |
+         P(CURSOR),
+     JSON, CODES(200, 400, 410), "A page of devices, or all of them"},
+    {HTTP_GET, DEVICE, api_show_device, P(PROTOCOL), JSON, CODES(200, 404, 409),
+     "One device"},
+    {HTTP_GET, DEVICE "/events", api_device_events,
+     P(PROTOCOL) | P(AFTER) | P(EVENT_LIMIT), JSON, CODES(200, 400, 410),
+     "Its events that are still kept"},
+    {HTTP_GET, "/api/v1/events", api_events,
+     P(AFTER) | P(EVENT_LIMIT) | P(WAIT) | P(DEVICE) | P(PROTOCOL), JSON,
+     CODES(200, 400, 410), "Events: what is kept, long poll, or a stream"},
+    {HTTP_GET, "/list/", api_legacy_list, 0, HTML, CODES(200),
+     "The online devices, as the old server gave them"},
+    {HTTP_GET, "/", api_legacy_list, 0, HTML, CODES(200),
+     "The online devices, as the old server gave them"},
+    {HTTP_GET, "/readyz", api_readyz, 0, JSON, CODES(200, 503), "May it be given work"},
+    {HTTP_GET, "/healthz", api_healthz, 0, JSON, CODES(200), "Is it alive"},
+};
+
+const size_t route_count = ARRAY_LEN(routes);
+
+/* Does the path consist of the pattern's segments? `{id}` takes any that is not empty.
+ */
+static bool fits(const struct http_request *q, const char *pattern)
+{
+    for (unsigned n = 0;; n++) {
+        const char *segment = http_segment(q, n);
+        size_t length;
+
+        if (!*pattern || !segment)
+            return !*pattern && !segment;
+        length = strcspn(++pattern, "/"); /* behind the slash */
+        if (*pattern == '{'
+                ? !*segment
+                : strlen(segment) != length || memcmp(segment, pattern, length) != 0)
+            return false;
+        pattern += length;
+    }
+}
+
+static const char *method_word(enum http_method method)
+{
+    static const char *const words[] = {
+#define X(name) [HTTP_##name] = #name,
+        HTTP_METHODS(X)
+#undef X
+    };
+
+    return words[method];
+}
+
+static void refuse_method(struct api *a, const struct http_request *q)
+{
+    char allow[128] = "Allow: ";
+    size_t used = strlen(allow);
+
+    for (size_t i = 0; i < route_count; i++)
+        if (fits(q, routes[i].pattern))
+            used += (size_t)snprintf(allow + used, sizeof(allow) - used, "%s%s",
+                                     used > 7 ? ", " : "",
+                                     routes[i].method == HTTP_GET
+                                         ? "GET, HEAD"
+                                         : method_word(routes[i].method));
+    snprintf(allow + used, sizeof(allow) - used, "\r\n");
+    api_answer_405(a, q->handle, allow);
+}
+
+void api_handle(void *user, const struct http_request *q)
+{
+    const struct api_route *fitting = NULL, *r = NULL;
+    char why[PARAM_WHY_SIZE];
+    struct params params;
+    struct api *a = user;
+
+    for (size_t i = 0; i < route_count && !r; i++)
+        if (fits(q, routes[i].pattern)) {
+            fitting = &routes[i];
+            r = fitting->method == q->method ? fitting : NULL;
+        }
+    if (!fitting)
+        http_problem(a->server, q->handle, 404, "not-found", NULL,
+                     "there is no `%.200s`; /api/v1/openapi.json says what there is",
+                     q->path);
+    else if (!r)
+        refuse_method(a, q);
+    else if (params_read(q, r->params, &params, why) < 0)
+        http_problem(a->server, q->handle, 400, "bad-request", NULL, "%s", why);
+    else
+        r->handler(a, q, &params);
+}
