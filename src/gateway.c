@@ -14,6 +14,8 @@
 
 #define WHERE_MAX 512
 
+static const struct crew worker_crew = {.name = "worker", .processes = 1};
+
 struct gateway_plan {
     struct supervisor_plan plan;
     struct config *config;
@@ -83,6 +85,8 @@ static void fill_plan(struct gateway_plan *p, const struct gateway_options *o)
         };
     }
     p->plan = (struct supervisor_plan){
+        .crews = &worker_crew,
+        .crew_count = 1,
         .data_dir = c->data_dir,
         .data_dir_where =
             o->data_dir ? "--data"
@@ -120,12 +124,13 @@ fail:
     return rc;
 }
 
-static int work(void *user, const struct supervisor_plan *plan, const int *fds,
-                struct vital *vital)
+static int work(void *user, const struct supervisor_plan *plan, unsigned crew,
+                const int *fds, struct vital *vital)
 {
     const struct gateway_plan *p = CONTAINER_OF(plan, struct gateway_plan, plan);
 
     (void)user;
+    (void)crew;
     return worker_run(p->config, fds, vital);
 }
 

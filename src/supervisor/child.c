@@ -44,19 +44,34 @@ static void follow_to_the_grave(pid_t parent)
         kill(getpid(), SIGTERM); /* it died before we could ask */
 }
 
+const char *child_word(unsigned crew)
+{
+    return crew == 0 ? "worker" : "service";
+}
+
+/* What `ps` shows: 15 characters at most. */
+static void set_name(const struct child_setup *c)
+{
+    char name[16];
+
+    snprintf(name, sizeof(name), "holdfast-%s", c->plan->crews[c->crew].name);
+    prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
 static int run_child(const struct child_setup *c, pid_t parent)
 {
     close(c->signal_fd);
     close(c->relay->in);
     dup2(c->relay->out, STDERR_FILENO);
-    prctl(PR_SET_NAME, "holdfast-worker", 0, 0, 0);
+    set_name(c);
+    sockets_keep_crew(c->sockets, c->crew);
     page = c->vital;
     set_signals();
     crash_setup(c->vital);
     if (identity_assume(c->identity) < 0)
         return WORKER_HOPELESS;
     follow_to_the_grave(parent);
-    return c->ops->work(c->user, c->plan, c->sockets->fds, c->vital);
+    return c->ops->work(c->user, c->plan, c->crew, c->sockets->fds, c->vital);
 }
 
 pid_t child_start(const struct child_setup *setup)
@@ -70,13 +85,16 @@ pid_t child_start(const struct child_setup *setup)
     if (pid == 0)
         exit(run_child(setup, parent));
     if (pid < 0)
-        log_error(SUPERVISOR, "worker failed to start: %s", strerror(errno));
+        log_error(SUPERVISOR, "%s failed to start: %s", child_word(setup->crew),
+                  strerror(errno));
     else
-        log_info(SUPERVISOR, "worker %d started", (int)pid);
+        log_info(SUPERVISOR, "%s %d started%s%s", child_word(setup->crew), (int)pid,
+                 setup->crew ? " name=" : "",
+                 setup->crew ? setup->plan->crews[setup->crew].name : "");
     return pid;
 }
 
-static void log_words(pid_t pid, const struct vital *vital)
+static void log_words(const char *child, pid_t pid, const struct vital *vital)
 {
     const char *at = vital->words;
     const char *end = at + strnlen(at, sizeof(vital->words));
@@ -99,25 +117,26 @@ static void log_words(pid_t pid, const struct vital *vital)
             if (i <= n)
                 shown[used++] = ' ';
         }
-        log_error(SUPERVISOR, "worker %d last_words %s", (int)pid, shown);
+        log_error(SUPERVISOR, "%s %d last_words %s", child, (int)pid, shown);
         at = stop ? stop + 1 : end;
     }
 }
 
-void child_log_end(pid_t pid, int status, int64_t lived_ms, bool was_asked,
-                   const struct vital *vital)
+void child_log_end(unsigned crew, pid_t pid, int status, int64_t lived_ms,
+                   bool was_asked, const struct vital *vital)
 {
     enum log_level level = was_asked ? LOG_INFO : LOG_ERROR;
     double lived_s = (double)lived_ms / 1000;
+    const char *child = child_word(crew);
 
     if (WIFSIGNALED(status))
-        LOG_AT(LOG_ERROR, LOG_T_SUPERVISOR, "worker %d died signal=SIG%s lived_s=%.1f",
-               (int)pid, sigabbrev_np(WTERMSIG(status)), lived_s);
+        LOG_AT(LOG_ERROR, LOG_T_SUPERVISOR, "%s %d died signal=SIG%s lived_s=%.1f",
+               child, (int)pid, sigabbrev_np(WTERMSIG(status)), lived_s);
     else if (WEXITSTATUS(status) != 0)
-        LOG_AT(LOG_ERROR, LOG_T_SUPERVISOR, "worker %d died status=%d lived_s=%.1f",
+        LOG_AT(LOG_ERROR, LOG_T_SUPERVISOR, "%s %d died status=%d lived_s=%.1f", child,
                (int)pid, WEXITSTATUS(status), lived_s);
     else
-        LOG_AT(level, LOG_T_SUPERVISOR, "worker %d ended lived_s=%.1f%s", (int)pid,
+        LOG_AT(level, LOG_T_SUPERVISOR, "%s %d ended lived_s=%.1f%s", child, (int)pid,
                lived_s, was_asked ? "" : " reason=unasked");
-    log_words(pid, vital);
+    log_words(child, pid, vital);
 }

@@ -137,7 +137,7 @@ fail:
 static int find_held(const struct sockets *s, const struct listen_at *at)
 {
     for (size_t i = 0; i < s->count; i++) {
-        if (s->at[i].address_size == at->address_size &&
+        if (s->fds[i] >= 0 && s->at[i].address_size == at->address_size &&
             memcmp(&s->at[i].address, &at->address, at->address_size) == 0)
             return s->fds[i];
     }
@@ -157,7 +157,7 @@ static bool holds_fd(const struct sockets *s, int fd)
 static void close_rest(struct sockets *s, const struct sockets *other)
 {
     for (size_t i = 0; i < s->count; i++) {
-        if (!holds_fd(other, s->fds[i]))
+        if (s->fds[i] >= 0 && !holds_fd(other, s->fds[i]))
             close(s->fds[i]);
     }
     free(s->at);
@@ -199,6 +199,32 @@ void sockets_close(struct sockets *s)
     const struct sockets none = {0};
 
     close_rest(s, &none);
+}
+
+static bool close_one(struct sockets *s, size_t i)
+{
+    bool was_open = s->fds[i] >= 0;
+
+    if (was_open)
+        close(s->fds[i]);
+    s->fds[i] = -1;
+    return was_open;
+}
+
+bool sockets_close_crew(struct sockets *s, unsigned crew)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < s->count; i++)
+        any |= s->at[i].crew == crew && close_one(s, i);
+    return any;
+}
+
+void sockets_keep_crew(struct sockets *s, unsigned crew)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->at[i].crew != crew)
+            (void)close_one(s, i);
 }
 
 void sockets_allow_many(void)

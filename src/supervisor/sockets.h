@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 
@@ -16,11 +17,12 @@ struct listen_at {
     const char *where; /* in which line of which file; for messages */
     struct sockaddr_storage address;
     socklen_t address_size;
+    unsigned crew; /* whose processes accept from it (supervisor.h) */
 };
 
 struct sockets {
     struct listen_at *at; /* our copy of the addresses; names are not kept */
-    int *fds;             /* in the order of the plan */
+    int *fds;             /* in the order of the plan; -1: closed early */
     size_t count;
 };
 
@@ -30,6 +32,10 @@ struct sockets {
 MUST_CHECK int sockets_hold(struct sockets *s, const struct listen_at *wanted,
                             size_t count);
 void sockets_close(struct sockets *s);
+
+/* Closes those of one crew (were any open?), or all the others. */
+bool sockets_close_crew(struct sockets *s, unsigned crew);
+void sockets_keep_crew(struct sockets *s, unsigned crew);
 
 /* "127.0.0.1:7222" as it is bound, also for port 0. Returns `out`. */
 const char *sockets_text(int fd, char *out, size_t size);

@@ -1,12 +1,11 @@
 #include "supervisor/supervisor.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "supervisor/child.h"
 #include "supervisor/datadir.h"
 #include "supervisor/identity.h"
 #include "supervisor/notify.h"
 #include "supervisor/relay.h"
-#include "supervisor/restart.h"
+#include "supervisor/ward.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -17,12 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LOOK_MS     500  /* between two looks at the worker's pulse */
-#define STARTING_MS 10   /* the same while it is not ready */
-#define DUMP_MS     1000 /* a stuck worker's time to write its backtrace */
-#define NEVER       INT64_MAX
+#define LOOK_MS 500 /* between two looks at the children */
 
-enum phase { WAITING, SERVING, REPLACING, ENDING };
+enum phase { SERVING, REPLACING, ENDING };
 
 struct supervisor {
     const struct supervisor_plan *plan;
@@ -33,19 +29,60 @@ struct supervisor {
     struct sockets sockets;
     struct relay relay;
     int signal_fd;
-    struct vital *vital;
-    struct vital_watch watch;
-    struct restart restart;
+    struct restart *restarts; /* by crew */
+    struct ward *wards;       /* the first is the worker's */
+    size_t ward_count;
 
     enum phase phase;
-    pid_t worker; /* 0: there is none */
-    int64_t born_ms;
-    int64_t start_ms; /* WAITING: when to start the next one */
-    int64_t kill_ms;  /* when to kill the worker, whatever it does */
-    bool announced;   /* systemd knows that we are ready */
+    pid_t announced; /* the worker of which systemd knows that it is ready; or 0 */
     bool ended;
     int exit_status;
 };
+
+/* ---- the children ---- */
+
+static struct ward *worker_of(const struct supervisor *s)
+{
+    return &s->wards[0];
+}
+
+static void free_wards(struct supervisor *s)
+{
+    for (size_t i = 0; i < s->ward_count; i++)
+        ward_fini(&s->wards[i]);
+    free(s->wards);
+    free(s->restarts);
+    s->wards = NULL;
+    s->restarts = NULL;
+    s->ward_count = 0;
+}
+
+static int make_wards(struct supervisor *s)
+{
+    const struct supervisor_plan *plan = s->plan;
+    size_t count = 0;
+    int rc;
+
+    for (size_t i = 0; i < plan->crew_count; i++)
+        count += plan->crews[i].processes;
+    s->wards = calloc(count, sizeof(*s->wards));
+    s->restarts = calloc(plan->crew_count, sizeof(*s->restarts));
+    if (!s->wards || !s->restarts)
+        return ERR_NOMEM;
+    for (unsigned crew = 0; crew < plan->crew_count; crew++) {
+        s->restarts[crew] = (struct restart){
+            .max = plan->max_restarts,
+            .max_delay_ms = plan->max_restart_delay_ms,
+        };
+        for (unsigned i = 0; i < plan->crews[crew].processes; i++) {
+            if ((rc = ward_init(&s->wards[s->ward_count], crew, &s->restarts[crew])) <
+                0)
+                return rc;
+            s->ward_count++;
+        }
+    }
+    return OK;
+}
 
 static void end(struct supervisor *s, int exit_status)
 {
@@ -53,93 +90,93 @@ static void end(struct supervisor *s, int exit_status)
     s->exit_status = exit_status;
 }
 
-static void start_worker(struct supervisor *s, int64_t now_ms)
+static bool all_are_over(const struct supervisor *s)
 {
-    struct child_setup setup = {
+    for (size_t i = 0; i < s->ward_count; i++)
+        if (s->wards[i].phase != WARD_OVER)
+            return false;
+    return true;
+}
+
+static void end_wards(struct supervisor *s, int64_t now_ms)
+{
+    for (size_t i = 0; i < s->ward_count; i++)
+        ward_end(&s->wards[i], s->plan->drain_timeout_ms, now_ms);
+}
+
+/* A service of which no process is left: whoever connects is to be refused at once. */
+static void close_deserted(struct supervisor *s)
+{
+    for (unsigned crew = 1; crew < s->plan->crew_count; crew++) {
+        bool deserted = true;
+
+        for (size_t i = 0; i < s->ward_count; i++)
+            deserted &= s->wards[i].crew != crew || s->wards[i].phase == WARD_OVER;
+        if (!deserted || !sockets_close_crew(&s->sockets, crew))
+            continue;
+        log_warn(SUPERVISOR, "service %s is over: its listener is closed",
+                 s->plan->crews[crew].name);
+    }
+}
+
+static void act_on_endings(struct supervisor *s, int64_t now_ms)
+{
+    if (s->phase == SERVING && worker_of(s)->phase == WARD_OVER) {
+        s->phase = ENDING; /* there is no gateway without it */
+        s->exit_status = 1;
+        end_wards(s, now_ms);
+    }
+    if (s->phase == SERVING) {
+        close_deserted(s);
+    } else if (all_are_over(s)) {
+        if (s->phase == ENDING) {
+            end(s, s->exit_status || !worker_of(s)->ended_well);
+            return;
+        }
+        free_wards(s);
+        s->phase = SERVING;
+        if (make_wards(s) < 0) {
+            log_error(SUPERVISOR, "holdfast gives up reason=nomem");
+            end(s, 1);
+        }
+    }
+}
+
+static void look_after_wards(struct supervisor *s, int64_t now_ms)
+{
+    const struct child_setup setup = {
         .plan = s->plan,
         .ops = s->ops,
         .user = s->user,
         .identity = &s->identity,
         .sockets = &s->sockets,
         .relay = &s->relay,
-        .vital = s->vital,
         .signal_fd = s->signal_fd,
     };
-    pid_t pid = child_start(&setup);
 
-    s->kill_ms = NEVER;
-    if (pid < 0) {
-        s->phase = WAITING;
-        s->start_ms = now_ms + s->plan->max_restart_delay_ms;
-        return;
-    }
-    s->phase = SERVING;
-    s->worker = pid;
-    s->born_ms = now_ms;
-    s->announced = false;
-    memset(&s->watch, 0, sizeof(s->watch));
+    for (size_t i = 0; i < s->ward_count; i++)
+        ward_reap(&s->wards[i], s->plan, now_ms);
+    act_on_endings(s, now_ms);
+    for (size_t i = 0; i < s->ward_count; i++)
+        ward_act(&s->wards[i], &setup, now_ms);
 }
 
-/* Asks the worker to end; it is killed when it takes too long. */
-static void drain_worker(struct supervisor *s, int64_t now_ms)
-{
-    kill(s->worker, SIGTERM);
-    if (s->kill_ms == NEVER)
-        s->kill_ms = now_ms + s->plan->drain_timeout_ms;
-}
-
-static void plan_restart(struct supervisor *s, int64_t now_ms)
-{
-    int64_t delay_ms = restart_after_death(&s->restart, s->born_ms, now_ms);
-
-    if (delay_ms == RESTART_GIVE_UP) {
-        log_error(SUPERVISOR, "holdfast gives up restarts=%u reason=max_restarts",
-                  s->restart.in_row);
-        end(s, 1);
-        return;
-    }
-    s->phase = WAITING;
-    s->start_ms = now_ms + delay_ms;
-    if (delay_ms > 0)
-        log_warn(SUPERVISOR, "worker restarts in_ms=%lld restarts=%u",
-                 (long long)delay_ms, s->restart.in_row);
-}
-
-static void on_worker_death(struct supervisor *s, int status, int64_t now_ms)
-{
-    bool asked = s->phase == REPLACING || s->phase == ENDING;
-    bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-
-    child_log_end(s->worker, status, now_ms - s->born_ms, asked, s->vital);
-    s->worker = 0;
-    s->kill_ms = NEVER;
-    if (s->phase == ENDING) {
-        end(s, well ? 0 : 1);
-    } else if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_HOPELESS) {
-        log_error(SUPERVISOR, "holdfast gives up reason=worker_says_hopeless");
-        end(s, 1);
-    } else if (s->phase == REPLACING) {
-        start_worker(s, now_ms);
-    } else {
-        plan_restart(s, now_ms);
-    }
-}
+/* ---- signals ---- */
 
 static void on_end_signal(struct supervisor *s, int64_t now_ms)
 {
     if (s->phase == ENDING) {
         log_warn(SUPERVISOR, "holdfast ends at=once reason=second_signal");
-        s->kill_ms = now_ms;
+        for (size_t i = 0; i < s->ward_count; i++)
+            s->wards[i].kill_ms = now_ms;
         return;
     }
     log_info(SUPERVISOR, "holdfast ends reason=signal drain_timeout_ms=%lld",
              (long long)s->plan->drain_timeout_ms);
     notify_send("STOPPING=1");
     s->phase = ENDING;
-    if (s->worker)
-        drain_worker(s, now_ms);
-    else
-        end(s, 0);
+    s->exit_status = 0;
+    end_wards(s, now_ms);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -172,33 +209,42 @@ static void log_listeners(const struct supervisor *s)
 static void adopt_plan(struct supervisor *s, const struct supervisor_plan *plan)
 {
     s->plan = plan;
-    s->restart.max = plan->max_restarts;
-    s->restart.max_delay_ms = plan->max_restart_delay_ms;
     log_setup((enum log_level)plan->log_level, plan->log_topics);
 }
 
-/* The worker that runs goes on, and logs as the new plan wants. */
-static void keep_worker(struct supervisor *s)
+/* The crews are the same as before. */
+static void adopt_limits(struct supervisor *s)
 {
+    for (unsigned crew = 0; crew < s->plan->crew_count; crew++) {
+        s->restarts[crew].max = s->plan->max_restarts;
+        s->restarts[crew].max_delay_ms = s->plan->max_restart_delay_ms;
+    }
+}
+
+/* The children that run go on, and log as the new plan wants. */
+static void keep_wards(struct supervisor *s)
+{
+    adopt_limits(s);
     log_info(SUPERVISOR, "holdfast reload done worker=kept");
-    s->vital->log_level = s->plan->log_level;
-    s->vital->log_topics = s->plan->log_topics;
-    kill(s->worker, SIGUSR1);
+    for (size_t i = 0; i < s->ward_count; i++) {
+        struct ward *w = &s->wards[i];
+
+        w->vital->log_level = s->plan->log_level;
+        w->vital->log_topics = s->plan->log_topics;
+        if (w->pid)
+            kill(w->pid, SIGUSR1);
+    }
     if (s->announced)
         notify_send("READY=1");
 }
 
-static void replace_worker(struct supervisor *s, int64_t now_ms)
+static void replace_wards(struct supervisor *s, int64_t now_ms)
 {
     log_info(SUPERVISOR, "holdfast reload done worker=replaced");
     log_listeners(s);
-    s->announced = false;
-    if (s->worker) {
-        s->phase = REPLACING;
-        drain_worker(s, now_ms);
-    } else {
-        s->start_ms = now_ms;
-    }
+    s->announced = 0;
+    s->phase = REPLACING;
+    end_wards(s, now_ms);
 }
 
 static void on_reload_signal(struct supervisor *s, int64_t now_ms)
@@ -222,13 +268,14 @@ static void on_reload_signal(struct supervisor *s, int64_t now_ms)
         return;
     }
     notify_reloading();
-    same = s->phase == SERVING && s->ops->is_same_work(former, next);
+    same = s->phase == SERVING && worker_of(s)->phase == WARD_SERVING &&
+           s->ops->is_same_work(former, next);
     adopt_plan(s, next);
     s->ops->discard(s->user, former);
     if (same)
-        keep_worker(s);
+        keep_wards(s);
     else
-        replace_worker(s, now_ms);
+        replace_wards(s, now_ms);
 }
 
 static void read_signals(struct supervisor *s, int64_t now_ms)
@@ -250,65 +297,28 @@ static void read_signals(struct supervisor *s, int64_t now_ms)
     }
 }
 
-static void reap(struct supervisor *s, int64_t now_ms)
-{
-    int status;
-
-    if (s->worker && waitpid(s->worker, &status, WNOHANG) == s->worker)
-        on_worker_death(s, status, now_ms);
-}
-
-/* A shard that does not turn gets SIGABRT, of which it writes its backtrace, and the
- * worker is killed soon after: a stopped process can do neither. */
-static void check_pulse(struct supervisor *s, int64_t now_ms)
-{
-    int stuck;
-    pid_t thread;
-
-    if (!s->worker || s->phase != SERVING || s->kill_ms != NEVER)
-        return;
-    stuck = vital_find_stuck(s->vital, &s->watch, s->plan->stuck_timeout_ms, now_ms);
-    if (stuck < 0)
-        return;
-    thread = s->vital->shards[stuck].thread;
-    log_error(SUPERVISOR, "worker %d is stuck shard=%d thread=%d stuck_timeout_ms=%lld",
-              (int)s->worker, stuck, (int)thread, (long long)s->plan->stuck_timeout_ms);
-    syscall(SYS_tgkill, s->worker, thread, SIGABRT);
-    s->kill_ms = now_ms + DUMP_MS;
-}
-
 static void announce(struct supervisor *s)
 {
-    if (s->phase != SERVING || s->announced || !s->vital->ready)
+    if (s->phase != SERVING || s->announced == worker_of(s)->pid)
         return;
-    s->announced = true;
-    log_info(SUPERVISOR, "holdfast ready worker=%d", (int)s->worker);
+    for (size_t i = 0; i < s->ward_count; i++)
+        if (!ward_is_settled(&s->wards[i]))
+            return;
+    s->announced = worker_of(s)->pid;
+    log_info(SUPERVISOR, "holdfast ready worker=%d", (int)worker_of(s)->pid);
     notify_send("READY=1");
-}
-
-static void act_on_time(struct supervisor *s, int64_t now_ms)
-{
-    if (s->phase == WAITING && now_ms >= s->start_ms)
-        start_worker(s, now_ms);
-    if (s->worker && now_ms >= s->kill_ms) {
-        log_warn(SUPERVISOR, "worker %d is killed", (int)s->worker);
-        kill(s->worker, SIGKILL);
-        s->kill_ms = NEVER;
-    }
-    check_pulse(s, now_ms);
-    announce(s);
 }
 
 static int time_to_sleep(const struct supervisor *s, int64_t now_ms)
 {
     int64_t until_ms = now_ms + LOOK_MS;
 
-    if (s->phase == SERVING && !s->announced)
-        until_ms = now_ms + STARTING_MS;
-    if (s->phase == WAITING && s->start_ms < until_ms)
-        until_ms = s->start_ms;
-    if (s->worker && s->kill_ms < until_ms)
-        until_ms = s->kill_ms;
+    for (size_t i = 0; i < s->ward_count; i++) {
+        int64_t next_ms = ward_next(&s->wards[i], now_ms);
+
+        if (next_ms < until_ms)
+            until_ms = next_ms;
+    }
     return until_ms > now_ms ? (int)(until_ms - now_ms) : 0;
 }
 
@@ -325,10 +335,8 @@ static void loop(struct supervisor *s)
         relay_turn(&s->relay, fds[1].revents);
         if (fds[0].revents)
             read_signals(s, clock_mono_ms());
-        if (!s->ended)
-            reap(s, clock_mono_ms());
-        if (!s->ended)
-            act_on_time(s, clock_mono_ms());
+        look_after_wards(s, clock_mono_ms());
+        announce(s);
     }
 }
 
@@ -362,8 +370,8 @@ static int prepare(struct supervisor *s)
         return rc;
     if ((rc = sockets_hold(&s->sockets, plan->listeners, plan->listener_count)) < 0)
         return rc;
-    if (!(s->vital = vital_new()))
-        return ERR_NOMEM;
+    if ((rc = make_wards(s)) < 0)
+        return rc;
     if ((rc = catch_signals(s)) < 0)
         return rc;
     return relay_open(&s->relay);
@@ -387,13 +395,13 @@ int supervisor_run(const struct supervisor_plan *plan, const struct supervisor_o
         log_error(SUPERVISOR, "holdfast failed to start reason=%s", err_word(rc));
     } else {
         log_listeners(&s);
-        start_worker(&s, clock_mono_ms());
+        look_after_wards(&s, clock_mono_ms());
         loop(&s);
         log_info(SUPERVISOR, "holdfast ended status=%d", s.exit_status);
     }
     relay_close(&s.relay);
     sockets_close(&s.sockets);
-    vital_free(&s.vital);
+    free_wards(&s);
     if (s.signal_fd >= 0)
         close(s.signal_fd);
     if (s.lock >= 0)

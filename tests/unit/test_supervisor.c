@@ -31,18 +31,22 @@ struct run {
 
 typedef int worker_life(const int *fds, struct vital *vital, int life);
 
-/* What the supervisor's child knows; inherited by fork. */
-static worker_life *live;
-static _Atomic int *lives; /* shared: how many workers there were */
+/* What the supervisor's children know; inherited by fork. */
+static worker_life *live, *live_as_service;
+static _Atomic int *lives; /* shared: how many workers there were; then, of services */
 static struct listen_at listeners[2];
+static struct crew crews[2] = {{"worker", 1}, {"answers", 2}};
 static struct supervisor_plan plan, next_plan;
 
-static int work(void *user, const struct supervisor_plan *p, const int *fds,
-                struct vital *vital)
+static int work(void *user, const struct supervisor_plan *p, unsigned crew,
+                const int *fds, struct vital *vital)
 {
     (void)user;
     (void)p;
-    return live(fds, vital, ++*lives);
+    if (crew > 0)
+        return live_as_service(fds, vital, ++lives[1]);
+    assert(fds[0] >= 0);
+    return live(fds, vital, ++lives[0]);
 }
 
 static const struct supervisor_plan *reload(void *user)
@@ -168,6 +172,51 @@ static int greet_in_second_life(const int *fds, struct vital *vital, int life)
     return serve(fds, vital, life);
 }
 
+/* Services have the second listener, and it alone. */
+
+static int greet(const int *fds, struct vital *vital, int life)
+{
+    struct pollfd p = {.fd = fds[1], .events = POLLIN};
+
+    assert(fds[0] == -1);
+    (void)life;
+    vital_set_ready(vital);
+    for (;;) {
+        int fd = poll(&p, 1, 10) == 1 ? accept(fds[1], NULL, NULL) : -1;
+        sigset_t pending;
+
+        if (fd >= 0 && write(fd, "hello", 5) == 5)
+            close(fd);
+        if (sigpending(&pending) == 0 && sigismember(&pending, SIGTERM))
+            return 0;
+    }
+}
+
+static int greet_or_die(const int *fds, struct vital *vital, int life)
+{
+    if (life <= 2)
+        raise(SIGSEGV);
+    return greet(fds, vital, life);
+}
+
+static int end_well(const int *fds, struct vital *vital, int life)
+{
+    (void)fds;
+    (void)life;
+    vital_set_ready(vital);
+    return 0;
+}
+
+static int hang_at_first(const int *fds, struct vital *vital, int life)
+{
+    if (life > 2)
+        return greet(fds, vital, life);
+    vital_shard_start(vital, 0);
+    vital_set_ready(vital);
+    for (;;)
+        pause();
+}
+
 static int write_to_stderr(const int *fds, struct vital *vital, int life)
 {
     fprintf(stderr, "==1== a sanitizer would say this\n");
@@ -199,7 +248,7 @@ static void prepare(struct run *r)
     memset(r, 0, sizeof(*r));
     strcpy(r->dir, "/tmp/holdfast-test-XXXXXX");
     assert_non_null(mkdtemp(r->dir));
-    lives = mmap(NULL, sizeof(*lives), PROT_READ | PROT_WRITE,
+    lives = mmap(NULL, 2 * sizeof(*lives), PROT_READ | PROT_WRITE,
                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(lives, MAP_FAILED);
     memset(listeners, 0, sizeof(listeners));
@@ -212,6 +261,8 @@ static void prepare(struct run *r)
     listeners[1].name = "two";
     memset(&next_plan, 0, sizeof(next_plan));
     plan = (struct supervisor_plan){
+        .crews = crews,
+        .crew_count = 1,
         .data_dir = r->dir,
         .data_dir_where = "default",
         .listeners = listeners,
@@ -247,6 +298,17 @@ static void run(struct run *r, worker_life *life)
 {
     prepare(r);
     start(r, life);
+}
+
+/* A worker that serves, and two processes of a service with a listener of its own. */
+static void run_with_service(struct run *r, worker_life *life)
+{
+    prepare(r);
+    live_as_service = life;
+    listeners[1].crew = 1;
+    plan.crew_count = 2;
+    plan.listener_count = 2;
+    start(r, serve);
 }
 
 /* Waits until the log contains `words`, and returns where. */
@@ -288,7 +350,7 @@ static int finish(struct run *r)
     snprintf(path, sizeof(path), "%s/lock", r->dir);
     unlink(path);
     rmdir(r->dir);
-    munmap((void *)lives, sizeof(*lives));
+    munmap((void *)lives, 2 * sizeof(*lives));
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -528,6 +590,107 @@ static void a_reload_opens_and_closes_listeners_and_replaces_the_worker(void **s
     assert_int_equal(end(&r), 0);
 }
 
+static void expect_greeting(struct run *r)
+{
+    char answer[6] = "";
+    int fd = dial(r, "listener two");
+
+    assert_int_equal(read(fd, answer, 5), 5);
+    assert_string_equal(answer, "hello");
+    close(fd);
+}
+
+static void a_service_is_served_by_its_own_processes(void **state)
+{
+    struct run r;
+
+    (void)state;
+    run_with_service(&r, greet);
+    expect(&r, "holdfast ready");
+    expect_greeting(&r);
+    assert_int_equal(lives[1], 2);
+    assert_int_equal(end(&r), 0);
+}
+
+static void a_service_that_crashes_is_started_again_and_alone(void **state)
+{
+    struct run r;
+
+    (void)state;
+    run_with_service(&r, greet_or_die);
+    expect(&r, "service");
+    expect_greeting(&r);
+    expect(&r, "holdfast ready");
+    assert_int_equal(lives[0], 1);
+    assert_int_equal(lives[1], 4);
+    assert_int_equal(end(&r), 0);
+}
+
+static void a_service_that_hangs_is_replaced(void **state)
+{
+    struct run r;
+
+    (void)state;
+    run_with_service(&r, hang_at_first);
+    expect(&r, "is stuck shard=0");
+    expect(&r, "last_words signal ABRT");
+    expect_greeting(&r);
+    assert_int_equal(lives[0], 1);
+    assert_int_equal(end(&r), 0);
+}
+
+static void assert_refused(struct run *r)
+{
+    const char *port = strchr(strstr(expect(r, "listener two"), "address="), ':') + 1;
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                             .sin_port = htons((in_port_t)atoi(port))};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof(to)), -1);
+    close(fd);
+}
+
+static void a_service_that_always_dies_ends_alone(void **state)
+{
+    struct run r;
+
+    (void)state;
+    run_with_service(&r, exit_always);
+    expect(&r, "service answers is over");
+    assert_int_equal(lives[1], 2 + 3); /* restarts are the crew's */
+    assert_refused(&r);
+    expect(&r, "holdfast ready"); /* relaying goes on */
+    assert_int_equal(end(&r), 0);
+}
+
+static void a_service_that_ends_well_is_not_started_again(void **state)
+{
+    struct run r;
+
+    (void)state;
+    run_with_service(&r, end_well);
+    expect(&r, "service answers is over");
+    assert_refused(&r);
+    assert_int_equal(lives[1], 2);
+    assert_int_equal(end(&r), 0);
+}
+
+static void the_worker_takes_its_services_with_it(void **state)
+{
+    struct run r;
+
+    (void)state;
+    prepare(&r);
+    live_as_service = greet;
+    listeners[1].crew = 1;
+    plan.crew_count = 2;
+    plan.listener_count = 2;
+    start(&r, be_hopeless);
+    expect(&r, "gives up reason=worker_says_hopeless");
+    assert_int_equal(finish(&r), 1);
+}
+
 static void a_reload_that_is_nothing_new_to_the_worker_keeps_it(void **state)
 {
     struct run r;
@@ -577,6 +740,12 @@ int main(void)
         cmocka_unit_test(raw_lines_of_the_worker_come_out_unchanged),
         cmocka_unit_test(a_log_that_nobody_reads_blocks_nobody),
         cmocka_unit_test(a_reload_opens_and_closes_listeners_and_replaces_the_worker),
+        cmocka_unit_test(a_service_is_served_by_its_own_processes),
+        cmocka_unit_test(a_service_that_crashes_is_started_again_and_alone),
+        cmocka_unit_test(a_service_that_hangs_is_replaced),
+        cmocka_unit_test(a_service_that_always_dies_ends_alone),
+        cmocka_unit_test(a_service_that_ends_well_is_not_started_again),
+        cmocka_unit_test(the_worker_takes_its_services_with_it),
         cmocka_unit_test(a_reload_that_is_nothing_new_to_the_worker_keeps_it),
         cmocka_unit_test(a_failed_reload_changes_nothing),
     };
