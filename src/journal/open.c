@@ -68,7 +68,7 @@ static int note_event(struct journal *j, uint64_t seq, struct slice bytes)
 /* The numbers of a store that anyone can have written by himself end here. */
 static bool is_possible(uint64_t seq)
 {
-    return seq < NUMBER_MAX - 2 * CLAIM_REACH;
+    return seq < NUMBER_MAX - 3 * CLAIM_REACH;
 }
 
 /* First pass: events, damage, and which cards there are. */
@@ -161,9 +161,14 @@ static int on_card(void *user, uint64_t seq, struct slice bytes)
     return scan->found(scan->user, number, &entry.card);
 }
 
+/* Jumps over all numbers that may be in use; and a little further, by chance: if the
+ * disk failed already when the last run wanted to write its claim, that run began at
+ * the same point. */
 static void set_numbers(struct journal *j)
 {
-    j->next_seq = j->last_put ? j->last_put + CLAIM_REACH : 1;
+    uint64_t chance = hash_key_random().k0 % (CLAIM_REACH / 2);
+
+    j->next_seq = j->last_put ? j->last_put + CLAIM_REACH + chance : 1;
     j->reach = j->next_seq + CLAIM_REACH;
     j->visible = ring_newest(&j->ring);
     if (j->ring.count > 0 && j->dropped == 0)

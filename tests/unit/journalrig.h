@@ -142,13 +142,13 @@ static inline void jig_tell(int feed, unsigned count)
     }
 }
 
-static inline void jig_keep(uint32_t number, const char *id, uint32_t epoch)
+static inline void jig_keep(int feed, uint32_t number, const char *id, uint32_t epoch)
 {
     struct card card = {.device = jig_id(id),
                         .listener = slice_of("terminals", 9),
                         .epoch = epoch};
 
-    feed_keep(jig.feeds[0], number, &card);
+    feed_keep(jig.feeds[feed], number, &card);
 }
 
 static inline void jig_pass(int seconds)
