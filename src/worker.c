@@ -5,6 +5,7 @@
 #include "base/allocator.h"
 #include "mailbox/writer.h"
 #include "session/relay.h"
+#include "session/heartbeat.h"
 #include "session/ttms.h"
 #include "supervisor/crash.h"
 
@@ -33,6 +34,7 @@
 union settings {
     struct session_settings common;
     struct ttms_settings ttms;
+    struct heartbeat_settings heartbeat;
 };
 
 struct worker {
@@ -241,12 +243,20 @@ static void make_ttms(const struct listener_config *l, union settings *out)
     };
 }
 
+static void make_heartbeat(const struct listener_config *l, union settings *out)
+{
+    out->heartbeat = (struct heartbeat_settings){
+        .framing = heartbeat_framing(l->max_frame),
+    };
+}
+
 /* What serves a protocol. */
 static const struct kind {
     const struct session_ops *ops;
     void (*make)(const struct listener_config *l, union settings *out);
 } kinds[PROTOCOL_LIMIT] = {
     [PROTOCOL_TTMS] = {&ttms_ops, make_ttms},
+    [PROTOCOL_HEARTBEAT] = {&heartbeat_ops, make_heartbeat},
 };
 
 static int make_listeners(struct worker *w, const int *fds)
@@ -261,8 +271,6 @@ static int make_listeners(struct worker *w, const int *fds)
         const struct listener_config *l = &w->config->listeners[i];
         const struct kind *kind = &kinds[l->protocol];
 
-        if (!kind->ops)
-            return ERR_INVALID;
         kind->make(l, &w->settings[i]);
         w->settings[i].common.presence = l->presence;
         w->listeners[i] = (struct listener){

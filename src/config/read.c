@@ -367,7 +367,8 @@ void read_defaults(struct reading *r)
 
 void read_default_listeners(struct reading *r)
 {
-    (void)add_listener(r, "terminals", PROTOCOL_TTMS);
+    if (add_listener(r, "terminals", PROTOCOL_TTMS))
+        (void)add_listener(r, "clients", PROTOCOL_HEARTBEAT);
 }
 
 void read_tree(struct reading *r, struct fy_node *root)

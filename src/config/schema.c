@@ -125,7 +125,7 @@ const struct schema_key schema_keys[] = {
         "Bytes that wait for one connection in memory; more waits in its mailbox."),
 
     GROUP("listen", "The ports. Any number, each under a name of your choice. Without "
-                    "this group: `terminals`, as below."),
+                    "this group: `terminals` and `clients`, one for each protocol."),
     GROUP(SCHEMA_LISTENER, "One port."),
     LISTENER(
         "protocol", WORD, protocol, NULL, NULL, protocol_words,

@@ -54,6 +54,7 @@ struct terminal {
     X(frames_returned, "frames that came back from an ended connection")               \
     X(frames_refused, "frames refused: a limit, the store")                            \
     X(bad_checksums, "frames whose last byte was wrong")                               \
+    X(empty_frames, "frames without a text, skipped")                                  \
     X(takeovers, "connections replaced by a newer one with the same id")               \
     X(holds, "times a sender was made to wait")
 

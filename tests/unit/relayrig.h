@@ -5,12 +5,14 @@
  * reading what is delivered. No threads, no waiting. */
 #pragma once
 
+#include "base/reader.h"
 #include "codec/ttms.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/record.h"
 #include "store/store_mem.h"
 #include "mailbox/writer.h"
 #include "session/delivery.h"
+#include "session/heartbeat.h"
 #include "session/relay.h"
 #include "session/ttms.h"
 
@@ -42,7 +44,9 @@ struct relay_rig {
     struct relay relays[RELAY_SHARDS];
     struct relay_group group;
     struct ttms_settings settings;
-    struct listener listener;
+    struct heartbeat_settings beats;
+    struct listener listener; /* ttms */
+    struct listener clients;  /* heartbeat */
     struct limits *limits;
     struct mail_writer *writer;
     struct mailbox_limits mail;
@@ -102,6 +106,13 @@ static inline void relay_rig_open(void)
         .register_timeout_ms = 1000000,
         .read_timeout_ms = 1000000,
     };
+    g->clients = (struct listener){
+        .name = "clients",
+        .ops = &heartbeat_ops.conn,
+        .conf = &g->beats,
+        .register_timeout_ms = 1000000,
+        .read_timeout_ms = 1000000,
+    };
     g->group = (struct relay_group){
         .relays = g->relays,
         .count = RELAY_SHARDS,
@@ -125,6 +136,7 @@ static inline void relay_rig_defaults(void)
 {
     relay_rig = (struct relay_rig){
         .settings = {.codec = {.length = TTMS_LENGTH_TOTAL, .max_frame = 1 << 20}},
+        .beats = {.framing = heartbeat_framing(4096)},
         .mail = {.max_messages = 100000,
                  .max_bytes = 64 << 20,
                  .total_bytes = 256 << 20,
@@ -159,10 +171,12 @@ static inline void relay_rig_settle(void)
         relay_rig_turn();
 }
 
-/* A new connection, accepted by that shard; the terminal's end of it, non-blocking. */
-static inline int relay_rig_connect(unsigned shard)
+/* A new connection, accepted by that shard from that port; the peer's end of it,
+ * non-blocking. */
+static inline int relay_rig_accept(unsigned shard, const struct listener *listener,
+                                   in_port_t port)
 {
-    struct sockaddr_in6 peer = {.sin6_family = AF_INET6};
+    struct sockaddr_in6 peer = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
     struct relay_rig *g = &relay_rig;
     int ends[2];
     int rc = socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends);
@@ -170,9 +184,15 @@ static inline int relay_rig_connect(unsigned shard)
     struct conn *c;
 
     assert(rc == 0 && verdict == LIMITS_PASS);
-    c = conn_open(&g->shards[shard], &g->listener, ends[0], &peer);
+    c = conn_open(&g->shards[shard], listener, ends[0], &peer);
     assert(c);
     return ends[1];
+}
+
+/* A terminal's. */
+static inline int relay_rig_connect(unsigned shard)
+{
+    return relay_rig_accept(shard, &relay_rig.listener, 0);
 }
 
 static inline void relay_rig_close(void)

@@ -49,7 +49,7 @@ static void refuse(const char *yaml, const char *words)
     refuse_bytes(yaml, strlen(yaml), ERR_INVALID, words);
 }
 
-static void without_a_file_there_is_one_listener_on_loopback(void **state)
+static void without_a_file_each_protocol_has_a_listener_on_loopback(void **state)
 {
     const struct sockaddr_in *in;
     struct config *c;
@@ -59,7 +59,10 @@ static void without_a_file_there_is_one_listener_on_loopback(void **state)
     assert_string_equal(c->data_dir, "./holdfast-data");
     assert_null(c->user);
     assert_null(c->file);
-    assert_int_equal(c->listener_count, 1);
+    assert_int_equal(c->listener_count, 2);
+    assert_string_equal(c->listeners[1].name, "clients");
+    assert_int_equal(c->listeners[1].protocol, PROTOCOL_HEARTBEAT);
+    assert_string_equal(c->listeners[1].address_text, "127.0.0.1:14000");
     assert_string_equal(c->listeners[0].name, "terminals");
     assert_int_equal(c->listeners[0].protocol, PROTOCOL_TTMS);
     assert_int_equal(c->listeners[0].length, TTMS_LENGTH_AUTO);
@@ -137,7 +140,7 @@ static void a_group_with_all_its_keys_commented_out_is_fine(void **state)
     assert_int_equal(c->output_limit, 1 << 20);
     config_free(&c);
     c = load("{}");
-    assert_int_equal(c->listener_count, 1);
+    assert_int_equal(c->listener_count, 2);
     config_free(&c);
 }
 
@@ -532,18 +535,25 @@ static void a_reload_knows_what_is_new_to_the_worker(void **state)
         {"log: {level: debug, topics: [net]}", true},
         {"supervisor: {max_restarts: 5, stuck_timeout: 3s, max_restart_delay: 1s}",
          true},
-        {"listen: {terminals: {protocol: ttms}}", true},
+        {"listen: {terminals: {protocol: ttms}, clients: {protocol: heartbeat}}", true},
+        {"listen: {terminals: {protocol: ttms}}", false},
         {"shards: 1", false},
         {"user: joe", false},
         {"data_dir: /x", false},
         {"mailbox: {max_age: 8d}", false},
-        {"listen: {terminals: {protocol: ttms, receipts: true}}", false},
-        {"listen: {terminals: {protocol: ttms, address: '127.0.0.1:1'}}", false},
-        {"listen: {other: {protocol: ttms}}", false},
-        {"listen: {terminals: {protocol: ttms}, b: {protocol: ttms, address: "
-         "'[::1]:1'}}",
+        {"listen: {terminals: {protocol: ttms, receipts: true},"
+         " clients: {protocol: heartbeat}}",
          false},
-        {"listen: {terminals: {protocol: ttms, presence: {rule: timeout}}}", false},
+        {"listen: {terminals: {protocol: ttms, address: '127.0.0.1:1'},"
+         " clients: {protocol: heartbeat}}",
+         false},
+        {"listen: {other: {protocol: ttms}, clients: {protocol: heartbeat}}", false},
+        {"listen: {terminals: {protocol: ttms}, clients: {protocol: heartbeat},"
+         " b: {protocol: ttms, address: '[::1]:1'}}",
+         false},
+        {"listen: {terminals: {protocol: ttms}, clients: {protocol: heartbeat,"
+         " presence: {strikes: 4}}}",
+         false},
     };
     struct config *a = load("{}");
 
@@ -644,7 +654,7 @@ static int leave_temporary_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_a_file_there_is_one_listener_on_loopback),
+        cmocka_unit_test(without_a_file_each_protocol_has_a_listener_on_loopback),
         cmocka_unit_test(every_kind_of_value_is_read),
         cmocka_unit_test(topics_may_be_one_word_or_many),
         cmocka_unit_test(a_group_with_all_its_keys_commented_out_is_fine),

@@ -62,6 +62,7 @@ static void path_in_example(const struct schema_key *key, uint8_t protocol, char
 {
     static const char *const listeners[PROTOCOL_LIMIT] = {
         [PROTOCOL_TTMS] = "terminals",
+        [PROTOCOL_HEARTBEAT] = "clients",
     };
     const char *rest = key->path;
     size_t n = 0;
@@ -110,7 +111,7 @@ static void check_in_example(struct fy_document *example, const char *text,
     } else if (!schema_is_of_listener(key)) {
         found = shows(example, key, 0);
     }
-    for (uint8_t i = 1; i < PROTOCOL_HEARTBEAT && schema_is_of_listener(key); i++) {
+    for (uint8_t i = 1; i < PROTOCOL_LIMIT && schema_is_of_listener(key); i++) {
         bool here = shows(example, key, i);
 
         found |= here;

@@ -1,0 +1,233 @@
+/* The conversation with a heartbeat client, who alone talks. Its name is the address
+ * that it reports and the port that it comes from. */
+#include "session/heartbeat.h"
+#include "base/log.h"
+#include "session/delivery.h"
+#include "session/login.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <xxhash.h>
+
+#define EXCERPT 60 /* bytes of a bad text that are logged */
+
+/* Moves with the connection to another shard, without `self`. */
+struct heartbeat_session {
+    struct terminal *self; /* whom it speaks for; NULL: nobody yet */
+    uint64_t last;         /* hash of the text that says what follows */
+    int64_t pid;
+    bool has_pid;
+    uint8_t claims;    /* enum heartbeat_status */
+    bool warned_empty; /* of a frame without text */
+};
+
+static_assert(sizeof(struct heartbeat_session) <= CONN_SESSION_SIZE,
+              "must fit a connection");
+
+static struct heartbeat_session *session_of(const struct conn *c)
+{
+    return (void *)c->session;
+}
+
+static const struct heartbeat_settings *settings_of(const struct conn *c)
+{
+    return c->listener->conf;
+}
+
+static struct id id_of(const struct conn *c, const struct heartbeat *beat)
+{
+    struct id id = {.protocol = PROTOCOL_HEARTBEAT};
+    char text[HEARTBEAT_IP_MAX + sizeof(":65535")];
+    int size = snprintf(text, sizeof(text), "%.*s:%u", (int)beat->ip_size, beat->ip,
+                        c->peer_port);
+
+    static_assert(sizeof(text) - 1 <= ID_TEXT_MAX, "must fit an id");
+    memcpy(id.text, text, (size_t)size);
+    id.length = (uint8_t)size;
+    return id;
+}
+
+static const char *escape_id(struct id id, char *out, size_t size)
+{
+    return log_escape(slice_of(id.text, id.length), out, size);
+}
+
+static bool is_called(const struct terminal *self, const struct id *id)
+{
+    struct id own = device_id(&self->device);
+
+    return id_equal(&own, id);
+}
+
+/* ---- who it is ---- */
+
+static void let_go(struct conn *c)
+{
+    struct heartbeat_session *s = session_of(c);
+
+    if (s->self)
+        delivery_detach(relay_of(c), s->self, true);
+    s->self = NULL;
+}
+
+/* False: the connection moved, or is closing. */
+static bool log_in(struct conn *c, const struct id *id, struct slice in)
+{
+    struct heartbeat_session *s = session_of(c);
+    char name[ID_TEXT_MAX * 4 + 1];
+    struct terminal *t;
+
+    let_go(c);
+    if (login_find(c, id, in, &t) != LOGIN_HERE)
+        return false;
+    s->self = t;
+    LOG_SESSION(LOG_INFO, "session %" PRIx64 " login device=%s proto=heartbeat",
+                conn_number(c), escape_id(*id, name, sizeof(name)));
+    conn_registered(c);
+    if (!conn_is_closing(c))
+        delivery_attach(relay_of(c), t, c);
+    return !conn_is_closing(c);
+}
+
+/* ---- input ---- */
+
+static void on_empty(struct conn *c)
+{
+    relay_of(c)->stats.empty_frames++;
+    if (!session_of(c)->warned_empty)
+        LOG_THROTTLED(LOG_WARN, SESSION,
+                      "session %" PRIx64 " sent an empty frame listener=%s",
+                      conn_number(c), c->listener->name);
+    session_of(c)->warned_empty = true;
+}
+
+static void refuse(struct conn *c, struct slice text, const char *why)
+{
+    char excerpt[EXCERPT + 1];
+
+    LOG_THROTTLED(LOG_WARN, SESSION,
+                  "session %" PRIx64 " sent a bad message why=%s listener=%s text=%s",
+                  conn_number(c), why, c->listener->name,
+                  log_escape(text, excerpt, sizeof(excerpt)));
+    conn_close(c, CLOSE_BAD_MESSAGE);
+}
+
+/* False: the text was not used; the connection moved, or is closing. */
+static bool on_news(struct conn *c, struct slice text, struct slice in)
+{
+    struct heartbeat_session *s = session_of(c);
+    struct heartbeat beat;
+    const char *why;
+    struct id id;
+
+    if (heartbeat_decode(text, &beat, &why) < 0) {
+        refuse(c, text, why);
+        return false;
+    }
+    id = id_of(c, &beat);
+    if ((!s->self || !is_called(s->self, &id)) && !log_in(c, &id, in))
+        return false;
+    s->pid = beat.pid;
+    s->has_pid = beat.has_pid;
+    s->claims = beat.status;
+    return true;
+}
+
+/* Deployed clients send the same bytes each time: what was understood once is not read
+ * again. */
+static bool on_text(struct conn *c, struct slice text, struct slice in)
+{
+    struct heartbeat_session *s = session_of(c);
+    uint64_t hash = XXH3_64bits(text.data, text.size);
+
+    if (s->self && s->last == hash)
+        return true;
+    if (!on_news(c, text, in))
+        return false;
+    s->last = hash;
+    return true;
+}
+
+static size_t on_input(struct conn *c, struct slice in, bool more_waits)
+{
+    const struct framing *framing = &settings_of(c)->framing;
+    size_t size = in.size;
+
+    while (in.size) {
+        struct framing_state state = {0}; /* a length field needs none */
+        struct frame frame;
+        ssize_t used = framing_cut(framing, &state, in, more_waits, NULL, &frame);
+
+        if (used < 0)
+            conn_close(c, CLOSE_TOO_LARGE);
+        if (used <= 0)
+            break;
+        if (frame.body.size == 0)
+            on_empty(c);
+        else if (on_text(c, frame.body, in))
+            c->rx_frames++;
+        else
+            break;
+        in = slice_from(in, (size_t)used);
+    }
+    return size - in.size;
+}
+
+/* ---- the connection's other calls ---- */
+
+static void on_delivered(void *user, const struct frame_note *note, struct slice bytes)
+{
+    (void)user;
+    (void)note;
+    (void)bytes;
+    assert(!"a heartbeat client is never sent anything");
+}
+
+static void on_room(struct conn *c)
+{
+    (void)c;
+}
+
+/* `self` stays for describe(), which is asked next and last. */
+static void on_close(struct conn *c)
+{
+    struct terminal *self = session_of(c)->self;
+
+    if (self && self->conn == c) /* else a newer connection speaks for it */
+        delivery_detach(relay_of(c), self, false);
+}
+
+static const char *describe(const struct conn *c, char *text, size_t size)
+{
+    const struct terminal *self = session_of(c)->self;
+    char name[ID_TEXT_MAX * 4 + 1];
+
+    if (self)
+        snprintf(text, size, "device=%s",
+                 escape_id(device_id(&self->device), name, sizeof(name)));
+    return text;
+}
+
+static void show(const struct conn *c, struct json *j)
+{
+    const struct heartbeat_session *s = session_of(c);
+
+    if (!s->self)
+        return;
+    json_key(j, "claims");
+    json_word(j, heartbeat_status_word(s->claims));
+    if (s->has_pid) {
+        json_key(j, "pid");
+        json_int(j, s->pid);
+    }
+}
+
+const struct session_ops heartbeat_ops = {
+    .conn = {.on_input = on_input,
+             .on_delivered = on_delivered,
+             .on_room = on_room,
+             .on_close = on_close,
+             .describe = describe},
+    .show = show,
+};
