@@ -7,7 +7,6 @@
 #include "supervisor/supervisor.h"
 #include "worker.h"
 
-#include <arpa/inet.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -19,9 +18,8 @@ static const struct crew worker_crew = {.name = "worker", .processes = 1};
 struct gateway_plan {
     struct supervisor_plan plan;
     struct config *config;
-    struct listen_at *listeners;
-    char (
-        *where)[WHERE_MAX]; /* of each listener's address, then of data_dir and user */
+    struct listen_at *listeners; /* and that of HTTP behind them */
+    char (*where)[WHERE_MAX];    /* of each address, then of data_dir and user */
 };
 
 static int override(char **field, const char *given)
@@ -69,21 +67,29 @@ static void free_plan(struct gateway_plan **plan)
     *plan = NULL;
 }
 
+static void add_listener(struct gateway_plan *p, const char *name,
+                         const struct listener_config *l)
+{
+    size_t i = p->plan.listener_count++;
+
+    p->listeners[i] = (struct listen_at){
+        .name = name,
+        .where = config_where(p->config, l->place, p->where[i], WHERE_MAX),
+        .address = l->address,
+        .address_size = l->address_size,
+    };
+}
+
 static void fill_plan(struct gateway_plan *p, const struct gateway_options *o)
 {
     const struct config *c = p->config;
-    size_t n = c->listener_count;
+    size_t n;
 
-    for (size_t i = 0; i < n; i++) {
-        const struct listener_config *l = &c->listeners[i];
-
-        p->listeners[i] = (struct listen_at){
-            .name = l->name,
-            .where = config_where(c, l->place, p->where[i], WHERE_MAX),
-            .address = l->address,
-            .address_size = l->address_size,
-        };
-    }
+    for (size_t i = 0; i < c->listener_count; i++)
+        add_listener(p, c->listeners[i].name, &c->listeners[i]);
+    if (c->http.address_size > 0)
+        add_listener(p, "http", &c->http);
+    n = p->plan.listener_count;
     p->plan = (struct supervisor_plan){
         .crews = &worker_crew,
         .crew_count = 1,
@@ -113,8 +119,9 @@ static int make_plan(const struct gateway_options *o, FILE *errors,
     if (!p || (rc = load(o, errors, &p->config)) < 0)
         goto fail;
     rc = ERR_NOMEM;
-    if (!(p->listeners = calloc(p->config->listener_count, sizeof(*p->listeners))) ||
-        !(p->where = calloc(p->config->listener_count + 2, sizeof(*p->where))))
+    if (!(p->listeners =
+              calloc(p->config->listener_count + 1, sizeof(*p->listeners))) ||
+        !(p->where = calloc(p->config->listener_count + 3, sizeof(*p->where))))
         goto fail;
     fill_plan(p, o);
     *out = p;
@@ -192,14 +199,9 @@ int gateway_run(const struct gateway_options *options)
     return supervisor_run(&p->plan, &ops, &kept);
 }
 
-static bool is_loopback(const struct listener_config *l)
+static const char *reach(const struct listener_config *l)
 {
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&l->address;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&l->address;
-
-    if (l->address.ss_family == AF_INET6)
-        return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
-    return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+    return config_is_loopback(l) ? "this machine only" : "open to the network";
 }
 
 /* 30min, 90s, 1500ms: the largest unit that says it exactly. */
@@ -240,8 +242,7 @@ static void describe_presence(const struct presence_policy *p)
 static void describe_listener(const struct listener_config *l)
 {
     printf("  listener    %s: %s on %s, %s", l->name, protocol_word(l->protocol),
-           l->address_text,
-           is_loopback(l) ? "this machine only" : "open to the network");
+           l->address_text, reach(l));
     if (l->protocol == PROTOCOL_TTMS)
         printf("; length %s, durability %s%s%s", ttms_length_word(l->length),
                l->durability == DURABILITY_ALL ? "all" : "offline",
@@ -263,6 +264,11 @@ static void describe(const struct config *c)
         printf("  user        %s\n", c->user);
     for (size_t i = 0; i < c->listener_count; i++)
         describe_listener(&c->listeners[i]);
+    if (c->http.address_size > 0)
+        printf("  http        http://%s, %s%s\n", c->http.address_text, reach(&c->http),
+               c->http_token ? ", with a token" : "");
+    else
+        printf("  http        off\n");
 }
 
 int gateway_check(const struct gateway_options *options)

@@ -3,6 +3,7 @@
  * order, so that nothing accepted is lost. */
 #include "worker.h"
 #include "base/allocator.h"
+#include "http/server.h"
 #include "mailbox/writer.h"
 #include "session/relay.h"
 #include "session/heartbeat.h"
@@ -47,7 +48,8 @@ struct worker {
     union settings *settings;
     struct limits *limits;
     struct mail_writer *writer;
-    unsigned running; /* shards with a thread */
+    struct http_server *http; /* NULL: off */
+    unsigned running;         /* shards with a thread */
     /* Shards report the steps of the end here. */
     pthread_mutex_t lock;
     pthread_cond_t arrived;
@@ -145,6 +147,8 @@ static void drain(struct worker *w)
 
     log_info(MAIN, "worker draining timeout_ms=%lld connections=%u",
              (long long)w->config->drain_timeout_ms, limits_connections(w->limits));
+    if (w->http) /* while the shards can still answer its questions */
+        http_stop(w->http, w->config->drain_timeout_ms / 4);
     all_shards(w, flush, half_ms);
     all_shards(w, close_all, 0);
     /* Twice: what a shard had sent to another may be on its way to the store there. */
@@ -201,18 +205,19 @@ static unsigned cores(void)
     return (unsigned)CPU_COUNT(&set);
 }
 
-static void set_option(const struct listener_config *l, int fd, int level, int option,
-                       int value, const char *name)
+static void set_option(const char *listener, int fd, int level, int option, int value,
+                       const char *name)
 {
     if (setsockopt(fd, level, option, &value, sizeof(value)) < 0)
-        log_warn(NET, "listener %s misses option=%s reason=%s", l->name, name,
+        log_warn(NET, "listener %s misses option=%s reason=%s", listener, name,
                  strerrorname_np(errno));
 }
 
 /* Accepted sockets inherit these: no system call per connection. */
-static void set_socket_options(const struct listener_config *l, int fd, int send_buffer)
+static void set_socket_options(const char *listener, int fd, int send_buffer)
 {
-#define SET(level, option, value) set_option(l, fd, level, option, value, #option)
+#define SET(level, option, value)                                                      \
+    set_option(listener, fd, level, option, value, #option)
     SET(IPPROTO_TCP, TCP_NODELAY, 1);
     SET(SOL_SOCKET, SO_KEEPALIVE, 1);
     SET(IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
@@ -281,7 +286,7 @@ static int make_listeners(struct worker *w, const int *fds)
             .register_timeout_ms = l->register_timeout_ms,
             .read_timeout_ms = l->read_timeout_ms,
         };
-        set_socket_options(l, fds[i], (int)(w->config->output_limit / 4));
+        set_socket_options(l->name, fds[i], (int)(w->config->output_limit / 4));
     }
     return OK;
 }
@@ -296,6 +301,8 @@ static uint32_t max_connections(const struct config *config)
         room = SPARE_DESCRIPTORS;
     else
         room = files.rlim_cur - SPARE_DESCRIPTORS;
+    if (config->http.address_size > 0 && room > 4ull * config->http_max_connections)
+        room -= config->http_max_connections;
     if (room > UINT32_MAX)
         room = UINT32_MAX;
     if (config->max_connections == 0)
@@ -400,6 +407,7 @@ static int open_store(struct worker *w)
 
 static void dismantle(struct worker *w)
 {
+    http_free(&w->http);
     mail_writer_close(&w->writer);
     for (unsigned i = 0; w->group.relays && w->shards && i < w->shard_count; i++) {
         mailbox_free(&w->group.relays[i].mailbox);
@@ -441,6 +449,71 @@ static int start(struct worker *w, const int *listener_fds)
     return OK;
 }
 
+/* ---- HTTP ---- */
+
+#define HTTP_IDLE_MS     60000
+#define HTTP_MAX_BODY    65536
+#define HTTP_SEND_BUFFER (256 * 1024)
+
+/* Counted as a shard behind the others, so that the watchdog sees it too. */
+static void on_http_begins(void *user)
+{
+    struct worker *w = user;
+
+    on_thread_begins(w->shard_count, w->vital);
+}
+
+static void on_http_ends(void *user)
+{
+    struct worker *w = user;
+
+    on_thread_ends(w->shard_count, w->vital);
+}
+
+/* Until the API is there. */
+static void on_request(void *user, const struct http_request *q)
+{
+    struct worker *w = user;
+    struct http_answer a = {.status = 200};
+
+    if (strcmp(q->path, "/healthz") != 0)
+        http_problem(w->http, q->handle, 404, "not-found", NULL,
+                     "there is no such path");
+    else if (buf_try_append(&a.body, slice_of("{\"status\": \"ok\"}\n", 17)) < 0)
+        http_problem(w->http, q->handle, 503, "not-ready", NULL, "out of memory");
+    else
+        http_answer(w->http, q->handle, &a);
+}
+
+static int start_http(struct worker *w, int listen_fd)
+{
+    const struct config *c = w->config;
+    struct http_conf conf = {
+        .listen_fd = listen_fd,
+        .address = c->http.address,
+        .token = c->http_token,
+        .hosts = c->http_hosts,
+        .max_connections = c->http_max_connections,
+        .max_per_address = c->http_max_per_address,
+        .max_body = HTTP_MAX_BODY,
+        .idle_timeout_ms = HTTP_IDLE_MS,
+        .handler = on_request,
+        .user = w,
+        .turns = &w->vital->shards[w->shard_count].turns,
+        .thread_begins = on_http_begins,
+        .thread_ends = on_http_ends,
+        .thread_user = w,
+    };
+    int rc;
+
+    if (c->http.address_size == 0)
+        return OK;
+    set_socket_options("http", listen_fd, HTTP_SEND_BUFFER);
+    if ((rc = http_new(&conf, &w->http)) < 0)
+        return rc;
+    return http_start(w->http);
+}
+
 static void wait_for_sigterm(void)
 {
     sigset_t set;
@@ -464,8 +537,8 @@ int worker_run(const struct config *config, const int *listener_fds,
     int rc;
 
     allocator_setup();
-    rc = start(&w, listener_fds);
-
+    if ((rc = start(&w, listener_fds)) == OK)
+        rc = start_http(&w, listener_fds[config->listener_count]);
     if (rc < 0) {
         log_error(MAIN, "worker cannot start reason=%s text=\"%s\"", err_word(rc),
                   err_text(rc));

@@ -4,7 +4,8 @@
 #include "config/config.h"
 #include "supervisor/vital.h"
 
-/* Serves on the listening sockets (one per config->listeners) until SIGTERM, which must
- * be blocked in the calling thread; then drains. Returns the process's exit status. */
+/* Serves on the listening sockets (one per config->listeners, and that of HTTP behind
+ * them, unless it is off) until SIGTERM, which must be blocked in the calling thread;
+ * then drains. Returns the process's exit status. */
 int worker_run(const struct config *config, const int *listener_fds,
                struct vital *vital);

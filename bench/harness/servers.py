@@ -119,6 +119,7 @@ class Holdfast(Server):
             f"data_dir: {self.dir}/data\n"
             "shards: 1\n"
             "limits: {max_per_address: 0}\n"
+            "http: {address: \"\"}\n"
             "listen:\n"
             "  terminals:\n"
             "    protocol: ttms\n"

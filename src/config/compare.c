@@ -11,7 +11,8 @@ static bool is_same_value(const struct schema_key *key, const void *a, const voi
     const char *left = (const char *)a + key->offset;
     const char *right = (const char *)b + key->offset;
 
-    if (key->type == SCHEMA_TEXT || key->type == SCHEMA_ADDRESS)
+    if (key->type == SCHEMA_TEXT || key->type == SCHEMA_TEXTS ||
+        key->type == SCHEMA_ADDRESS)
         return is_same_text(*(char *const *)(const void *)left,
                             *(char *const *)(const void *)right);
     return memcmp(left, right, key->size) == 0;
@@ -31,7 +32,8 @@ static bool are_same_keys(bool of_listener, const void *a, const void *b)
 
 bool config_is_same_work(const struct config *a, const struct config *b)
 {
-    if (!are_same_keys(false, a, b) || a->listener_count != b->listener_count)
+    if (!are_same_keys(false, a, b) || a->listener_count != b->listener_count ||
+        !is_same_text(a->http_token, b->http_token))
         return false;
     for (size_t i = 0; i < a->listener_count; i++) {
         if (!is_same_text(a->listeners[i].name, b->listeners[i].name) ||

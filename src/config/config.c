@@ -1,8 +1,10 @@
 /* Loading as a whole: the file's bytes, the YAML library, then the table's keys. */
 #include "config/config.h"
+#include "config/http.h"
 #include "config/read.h"
 #include "config/text.h"
 
+#include <arpa/inet.h>
 #include <libfyaml.h>
 #include <stdlib.h>
 
@@ -118,7 +120,7 @@ int config_load(const char *file, FILE *errors, struct config **out)
     } else {
         read_default_listeners(&r);
     }
-    if ((rc = r.rc) < 0)
+    if ((rc = r.rc) < 0 || (rc = http_check(&r)) < 0)
         goto fail;
     if (r.problems.count > 0) {
         rc = ERR_INVALID;
@@ -147,6 +149,10 @@ void config_free(struct config **config)
     free(c->file);
     free(c->data_dir);
     free(c->user);
+    free(c->http.address_text);
+    free(c->http_token_file);
+    free(c->http_token);
+    free(c->http_hosts);
     free(c);
     *config = NULL;
 }
@@ -159,4 +165,14 @@ const char *config_where(const struct config *config, struct config_place place,
     else
         snprintf(out, size, "default");
     return out;
+}
+
+bool config_is_loopback(const struct listener_config *l)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&l->address;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&l->address;
+
+    if (l->address.ss_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+    return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
 }

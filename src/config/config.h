@@ -70,6 +70,14 @@ struct config {
     uint64_t mailbox_total_bytes;
     uint64_t mailbox_backlog_bytes;
 
+    struct listener_config http; /* its address alone; no text: no HTTP */
+    char *http_token_file;       /* NULL: no token is asked for */
+    struct config_place http_token_file_place;
+    char *http_token; /* what is in it */
+    char *http_hosts; /* "a,b" */
+    uint32_t http_max_connections;
+    uint32_t http_max_per_address;
+
     struct listener_config *listeners;
     size_t listener_count;
 };
@@ -82,6 +90,9 @@ void config_free(struct config **config);
 /* "file:line:column", or "default" when it does not come from a file. Returns `out`. */
 const char *config_where(const struct config *config, struct config_place place,
                          char *out, size_t size);
+
+/* Can nobody beyond this machine connect to it? */
+bool config_is_loopback(const struct listener_config *l);
 
 /* Does a worker that has `a` do what `b` asks? Log and supervision may differ. */
 bool config_is_same_work(const struct config *a, const struct config *b);

@@ -39,7 +39,7 @@ static void set_scalar(struct reading *r, const struct schema_key *key,
     const char *fallback;
     int rc;
 
-    if (text && (*text || key->type == SCHEMA_WORDS)) {
+    if (text && (*text || schema_is_list(key) || key->may_lack)) {
         if ((rc = value_set(key, text, owner, &error)) == OK)
             return;
         if (rc == ERR_NOMEM) {
@@ -68,7 +68,7 @@ static void set_value(struct reading *r, const struct schema_key *key,
     void *position = NULL;
     struct fy_node *item;
 
-    if (key->type != SCHEMA_WORDS || !value || !fy_node_is_sequence(value)) {
+    if (!schema_is_list(key) || !value || !fy_node_is_sequence(value)) {
         set_scalar(r, key, value, place_of_value(r->problems.text, pair), owner);
         return;
     }
@@ -87,7 +87,10 @@ static void note_place(struct reading *r, const struct schema_key *key,
     struct config_place place = place_of_value(r->problems.text, pair);
 
     if (key->type == SCHEMA_ADDRESS)
-        ((struct listener_config *)owner)->place = place;
+        CONTAINER_OF((char *)owner + key->offset, struct listener_config, address_text)
+            ->place = place;
+    else if (strcmp(key->path, "http.token_file") == 0)
+        r->config->http_token_file_place = place;
     else if (strcmp(key->path, "data_dir") == 0)
         r->config->data_dir_place = place;
     else if (strcmp(key->path, "user") == 0)

@@ -124,6 +124,27 @@ const struct schema_key schema_keys[] = {
     KEY("limits.output_limit", SIZE, output_limit, "1MiB", "4KiB", "1GiB", NULL,
         "Bytes that wait for one connection in memory; more waits in its mailbox."),
 
+    GROUP("http", "The API for applications, and the metrics (docs/http-api.md)."),
+    {
+        .path = "http.address",
+        .type = SCHEMA_ADDRESS,
+        IN(config, http.address_text),
+        .fallback = "127.0.0.1:8002",
+        .may_lack = true,
+        .help = "Numeric address and port. Beyond this machine only with a token. "
+                "\"\": no HTTP at all.",
+    },
+    KEY("http.token_file", TEXT, http_token_file, "", NULL, NULL, NULL,
+        "A file with the token that requests must bring: 16 characters or more, "
+        "readable by its owner alone. Read at the start and at a reload."),
+    KEY("http.hosts", TEXTS, http_hosts, "", NULL, NULL, NULL,
+        "Names under which clients reach it, besides its address and localhost. A "
+        "request with another Host is refused. A list."),
+    KEY("http.max_connections", COUNT, http_max_connections, "1200", "1", "100000",
+        NULL, "Connections in all; each takes up to 40 KiB of memory."),
+    KEY("http.max_per_address", COUNT, http_max_per_address, "0", "0", "100000", NULL,
+        "Connections from one IP address. 0: no limit."),
+
     GROUP("listen", "The ports. Any number, each under a name of your choice. Without "
                     "this group: `terminals` and `clients`, one for each protocol."),
     GROUP(SCHEMA_LISTENER, "One port."),

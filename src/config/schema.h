@@ -16,7 +16,8 @@ enum schema_type {
     SCHEMA_DURATION, /* int64_t, milliseconds */
     SCHEMA_WORD,     /* an enum of one or four bytes */
     SCHEMA_WORDS,    /* uint32_t, a bit for each word */
-    SCHEMA_ADDRESS,  /* char *; listeners only, with the parsed form beside it */
+    SCHEMA_TEXTS,    /* char *, with commas between them; NULL when there is none */
+    SCHEMA_ADDRESS,  /* address_text of a listener_config, wherever that is */
 };
 
 struct schema_word {
@@ -37,7 +38,8 @@ struct schema_key {
     const char *max;
     const struct schema_word *words;
     const char *help;
-    bool live; /* a reload changes it without replacing the worker */
+    bool live;     /* a reload changes it without replacing the worker */
+    bool may_lack; /* "" is a value, too */
 };
 
 #define SCHEMA_LISTEN   "listen"
@@ -59,6 +61,11 @@ bool schema_has(const struct schema_key *key, uint8_t protocol);
 
 /* The default; `protocol` is the listener's, 0 for what is not in one. */
 const char *schema_fallback(const struct schema_key *key, uint8_t protocol);
+
+static inline bool schema_is_list(const struct schema_key *key)
+{
+    return key->type == SCHEMA_WORDS || key->type == SCHEMA_TEXTS;
+}
 
 /* The last part of its path. */
 const char *schema_name(const struct schema_key *key);

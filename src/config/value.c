@@ -210,6 +210,23 @@ static int set_text(const char *text, char **field, struct value_error *error)
     return OK;
 }
 
+/* One more of a list. */
+static int add_text(const char *text, char **field, struct value_error *error)
+{
+    char *joined = NULL;
+    int rc;
+
+    if (strpbrk(text, ", "))
+        return complain(error, "write a list: [a, b]");
+    if (!*text || !*field)
+        return set_text(text, field, error);
+    if (asprintf(&joined, "%s,%s", *field, text) < 0)
+        return ERR_NOMEM;
+    rc = set_text(joined, field, error);
+    free(joined);
+    return rc;
+}
+
 static int parse_port(const char *text, const char *port, in_port_t *out,
                       struct value_error *error)
 {
@@ -237,6 +254,8 @@ static int parse_address(const char *text, struct listener_config *l,
     int rc;
 
     l->address_size = 0;
+    if (!*text)
+        return OK; /* none */
     if (!colon)
         return complain(error, "`%s` is not an address with a port", text);
     if ((rc = parse_port(text, colon + 1, &port, error)) < 0)
@@ -295,8 +314,13 @@ int value_set(const struct schema_key *key, const char *text, void *owner,
         return rc;
     case SCHEMA_WORDS:
         return set_words(key, text, field, error);
+    case SCHEMA_TEXTS:
+        return add_text(text, field, error);
     case SCHEMA_ADDRESS:
-        if ((rc = parse_address(text, owner, error)) < 0)
+        if ((rc = parse_address(text,
+                                CONTAINER_OF(field, struct listener_config,
+                                             address_text),
+                                error)) < 0)
             return rc;
         return set_text(text, field, error);
     case SCHEMA_GROUP:
@@ -357,6 +381,9 @@ const char *value_describe(const struct schema_key *key, char *out, size_t size)
         list_words(key->words, list, sizeof(list));
         snprintf(out, size, "a list, any of %s", list);
         break;
+    case SCHEMA_TEXTS:
+        snprintf(out, size, "a list of texts");
+        break;
     case SCHEMA_ADDRESS:
         snprintf(out, size, "127.0.0.1:7222, 0.0.0.0:7222 or \"[::1]:7222\"");
         break;
@@ -373,5 +400,5 @@ const char *value_default(const struct schema_key *key, uint8_t protocol)
 
     if (!fallback || *fallback)
         return fallback;
-    return key->type == SCHEMA_WORDS ? "[]" : "not set";
+    return schema_is_list(key) ? "[]" : "not set";
 }

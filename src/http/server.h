@@ -7,8 +7,8 @@
  * handle is a slot and a generation: one whose client has left, or whose deadline is
  * over, is dead, and answering it does nothing.
  *
- * Before a handler sees a request it was checked: syntax and limits (400, 405, 408,
- * 411, 413, 414, 431, 501), Host, Origin and Sec-Fetch-Site (403), the token (401),
+ * Before a handler sees a request it was checked: syntax and limits (400, 408, 413,
+ * 414, 431, 501, 505), Host, Origin and Sec-Fetch-Site (403), the token (401, 429),
  * and the body is complete. */
 #pragma once
 
@@ -54,13 +54,18 @@ struct http_conf {
     int listen_fd;                   /* the supervisor's; non-blocking */
     struct sockaddr_storage address; /* of it: what Host may say */
     const char *token;               /* NULL: none is asked for (loopback only) */
-    const char *const *hosts; /* further names that Host may say; NULL-terminated */
+    const char *hosts; /* further names that Host may say: "a,b:8080"; NULL: none */
     uint32_t max_connections, max_per_address;
     size_t max_body;         /* bytes */
-    int64_t idle_timeout_ms; /* between requests, and for a request to be complete */
+    int64_t idle_timeout_ms; /* between requests, and for a client to take something
+                                of its answer; a request has 10 s to be complete */
     http_handler *handler;   /* on the server's thread, as everything below */
     void (*on_tick)(void *user, int64_t now_ms); /* ten times a second */
-    void *user; /* also the receiver of parcels (inbox.h) */
+    void *user;              /* also the receiver of parcels (inbox.h) */
+    _Atomic uint64_t *turns; /* for the watchdog; may be NULL */
+    void (*thread_begins)(void *thread_user); /* on the server's thread; may be NULL */
+    void (*thread_ends)(void *thread_user);
+    void *thread_user;
 };
 
 MUST_CHECK int http_new(const struct http_conf *conf, struct http_server **out);
@@ -93,8 +98,11 @@ void http_problem(struct http_server *s, http_handle h, unsigned status,
                   const char *type, const char *members, const char *format, ...)
     PRINTF(6, 7);
 
-/* Seconds the handle may wait for http_answer before the client gets a 504; without
- * this call 30. */
+/* Headers ("Name: value\r\n"...) of the http_problem to come; static text. */
+void http_set_headers(struct http_server *s, http_handle h, const char *headers);
+
+/* How long the handle may wait for http_answer before the client gets a 504; without
+ * this call 30 s. */
 void http_set_deadline(struct http_server *s, http_handle h, int64_t timeout_ms);
 bool http_is_alive(const struct http_server *s, http_handle h);
 

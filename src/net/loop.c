@@ -27,6 +27,7 @@ int loop_init(struct loop *l, void (*end_of_turn)(void *user), void *user)
         .inbox_source = {.ready = on_inbox_event},
         .end_of_turn = end_of_turn,
         .user = user,
+        .receiver = user,
     };
     if (l->epoll_fd < 0)
         return ERR_IO;
@@ -119,7 +120,7 @@ void loop_turn(struct loop *l, int max_sleep_ms)
     while (parcel) {
         struct parcel *next = parcel->next; /* opening it gives it away */
 
-        parcel->open(parcel, l->user);
+        parcel->open(parcel, l->receiver);
         parcel = next;
     }
     wheel_advance(&l->wheel, l->now_ms);

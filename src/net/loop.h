@@ -33,7 +33,8 @@ struct loop {
      */
     _Atomic uint64_t *turns;
     void (*end_of_turn)(void *user);
-    void *user; /* also the receiver of parcels */
+    void *user;
+    void *receiver; /* of parcels; the user, unless changed before the first turn */
 };
 
 MUST_CHECK int loop_init(struct loop *l, void (*end_of_turn)(void *user), void *user);

@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define VITAL_SHARDS    256
+#define VITAL_SHARDS    257 /* one more for the HTTP thread */
 #define VITAL_WORDS_MAX 16384
 
 struct vital_shard {

@@ -67,6 +67,8 @@ class Gateway:
         self.starts_at = 0  # offset in the log file of the newest start
         self.settings = {"data_dir": str(self.directory / "data"), "listen": {}}
         self.terminals = []
+        # Beyond loopback it would want a token.
+        self.set(http={"address": f"{host}:{free_port()}" if host == "127.0.0.1" else ""})
         self.listen("terminals")
 
     # Settings: call before start().
@@ -207,6 +209,10 @@ class Gateway:
 
     def address(self, listener="terminals"):
         host, port = self.settings["listen"][listener]["address"].rsplit(":", 1)
+        return host.strip("[]"), int(port)
+
+    def http_address(self):
+        host, port = self.settings["http"]["address"].rsplit(":", 1)
         return host.strip("[]"), int(port)
 
     def terminal(self, own=None, listener="terminals", **options):

@@ -90,7 +90,7 @@ static bool shows(struct fy_document *example, const struct schema_key *key,
     node = fy_node_by_path(fy_document_root(example), path, FY_NT, FYNWF_DONT_FOLLOW);
     if (!node)
         return false;
-    if (key->type == SCHEMA_WORDS)
+    if (schema_is_list(key))
         assert_true(fy_node_sequence_is_empty(node));
     else if (fallback && strcmp(fy_node_get_scalar0(node), fallback) != 0)
         fail_msg("etc/holdfast.yaml has %s: %s, and the default is %s", path,
@@ -106,7 +106,8 @@ static void check_in_example(struct fy_document *example, const char *text,
 
     if (key->type == SCHEMA_TEXT && !*schema_fallback(key, 0)) {
         /* Not set by default: there as a comment. */
-        snprintf(commented, sizeof(commented), "\n# %s: ", schema_name(key));
+        snprintf(commented, sizeof(commented),
+                 "\n%s# %s: ", strchr(key->path, '.') ? "  " : "", schema_name(key));
         found = strstr(text, commented) != NULL;
     } else if (!schema_is_of_listener(key)) {
         found = shows(example, key, 0);

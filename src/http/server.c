@@ -1,0 +1,380 @@
+/* The server's thread: its loop, the library in it, accepting, the end. */
+#include "http/server_inside.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ACCEPTS_PER_TURN 64
+#define LOOK_TICKS       10 /* ticks between two looks for clients that left */
+
+/* ---- accepting ---- */
+
+static void watch_listener(struct http_server *s)
+{
+    if (!s->watching && !s->draining)
+        s->watching =
+            loop_add(&s->loop, s->conf.listen_fd, EPOLLIN, &s->listener) == OK;
+}
+
+static void unwatch_listener(struct http_server *s)
+{
+    if (s->watching)
+        loop_remove(&s->loop, s->conf.listen_fd);
+    s->watching = false;
+}
+
+static struct in6_addr as_in6(const struct sockaddr_storage *any)
+{
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)any;
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)any;
+    struct in6_addr out = IN6ADDR_ANY_INIT;
+
+    if (any->ss_family == AF_INET6)
+        return v6->sin6_addr;
+    out.s6_addr[10] = out.s6_addr[11] = 0xff;
+    memcpy(&out.s6_addr[12], &v4->sin_addr, 4);
+    return out;
+}
+
+/* Before a byte of it was read: a word, if the socket takes it. */
+static void turn_away(struct http_server *s, int fd, bool of_address)
+{
+    static const char whole[] = "HTTP/1.1 503 Service Unavailable\r\n"
+                                "Connection: close\r\nRetry-After: 5\r\n"
+                                "Content-Length: 0\r\n\r\n";
+    static const char address[] = "HTTP/1.1 429 Too Many Requests\r\n"
+                                  "Connection: close\r\nRetry-After: 5\r\n"
+                                  "Content-Length: 0\r\n\r\n";
+    const char *word = of_address ? address : whole;
+
+    s->stats.refused++;
+    LOG_THROTTLED(LOG_WARN, HTTP, "http refused reason=%s",
+                  of_address ? "max_per_address" : "max_connections");
+    (void)!send(fd, word, strlen(word), MSG_DONTWAIT | MSG_NOSIGNAL);
+    shutdown(fd, SHUT_WR);
+    close(fd);
+}
+
+static void admit(struct http_server *s, int fd, const struct sockaddr_storage *from,
+                  socklen_t size)
+{
+    struct in6_addr ip = as_in6(from);
+    enum limits_verdict verdict = limits_enter(s->limits, &ip);
+    struct client *c;
+    uint64_t before = s->stats.open;
+
+    if (verdict != LIMITS_PASS) {
+        turn_away(s, fd, verdict == LIMITS_ADDRESS);
+        return;
+    }
+    if (!(c = client_new(s, fd, &ip))) {
+        limits_leave(s->limits, &ip);
+        close(fd);
+        return;
+    }
+    s->accepting = c;
+    s->library_ready = true;
+    if (MHD_add_connection(s->daemon, fd, (const struct sockaddr *)from, size) ==
+            MHD_NO &&
+        s->stats.open > before)
+        client_free(c); /* the library has not even said so */
+    s->accepting = NULL;
+}
+
+static bool accept_one(struct http_server *s)
+{
+    struct sockaddr_storage from;
+    socklen_t size = sizeof(from);
+    int fd = accept4(s->conf.listen_fd, (struct sockaddr *)&from, &size,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            LOG_THROTTLED(LOG_ERROR, HTTP,
+                          "http paused reason=%s hint=raise_the_limit_of_open_files",
+                          strerrorname_np(errno));
+            unwatch_listener(s); /* until the next tick */
+        }
+        return errno != EAGAIN && s->watching;
+    }
+    admit(s, fd, &from, size);
+    return true;
+}
+
+static void on_acceptable(struct source *src, uint32_t events)
+{
+    struct http_server *s = CONTAINER_OF(src, struct http_server, listener);
+
+    (void)events;
+    for (int n = 0; n < ACCEPTS_PER_TURN && s->watching && accept_one(s); n++)
+        ;
+}
+
+static void on_connection(void *user, struct MHD_Connection *con, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct http_server *s = user;
+
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        s->accepting->connection = con;
+        *context = s->accepting;
+    } else if (*context) {
+        client_free(*context);
+        *context = NULL;
+    }
+}
+
+/* ---- the library in our loop ---- */
+
+static void on_library_ready(struct source *src, uint32_t events)
+{
+    (void)events;
+    CONTAINER_OF(src, struct http_server, library)->library_ready = true;
+}
+
+static bool is_drained(const struct http_server *s)
+{
+    return list_is_empty(&s->in[CLIENT_READING]) &&
+           list_is_empty(&s->in[CLIENT_WAITING]) &&
+           list_is_empty(&s->in[CLIENT_SENDING]) &&
+           list_is_empty(&s->in[CLIENT_STREAMING]);
+}
+
+static void on_end_of_turn(void *user)
+{
+    struct http_server *s = user;
+    MHD_UNSIGNED_LONG_LONG timeout;
+
+    if (s->library_ready) {
+        s->library_ready = false;
+        MHD_run(s->daemon);
+        /* It has work left for which no descriptor will speak again. */
+        if (MHD_get_timeout(s->daemon, &timeout) == MHD_YES && timeout == 0)
+            s->library_ready = s->loop.again = true;
+    }
+    if (s->draining && (is_drained(s) || s->loop.now_ms >= s->drain_until_ms))
+        loop_stop(&s->loop);
+}
+
+static void on_tick(struct timer *t, int64_t now_ms)
+{
+    struct http_server *s = CONTAINER_OF(t, struct http_server, tick);
+
+    wheel_arm(&s->loop.wheel, t, now_ms + TICK_MS);
+    watch_listener(s);
+    if (++s->ticks % LOOK_TICKS == 0)
+        clients_look(s);
+    if (s->conf.on_tick)
+        s->conf.on_tick(s->conf.user, now_ms);
+}
+
+/* A peer can make it talk. */
+PRINTF(2, 0) static void on_library_word(void *user, const char *format, va_list args)
+{
+    char text[512], shown[1024];
+    int n = vsnprintf(text, sizeof(text), format, args);
+
+    (void)user;
+    if (n > 0)
+        LOG_THROTTLED(LOG_DEBUG, HTTP, "http library says=%s",
+                      log_escape(slice_of(text, strcspn(text, "\n")), shown,
+                                 sizeof(shown)));
+}
+
+/* Targets are decoded by us. */
+static size_t leave_escaped(void *user, struct MHD_Connection *con, char *text)
+{
+    (void)user, (void)con;
+    return strlen(text);
+}
+
+static int start_library(struct http_server *s)
+{
+    const union MHD_DaemonInfo *info;
+
+    s->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET |
+                             MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
+                         0, NULL, NULL, request_proceed, s, /* clang-format off */
+        MHD_OPTION_EXTERNAL_LOGGER, on_library_word, s,
+        MHD_OPTION_CONNECTION_LIMIT, s->conf.max_connections,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_TIMEOUT, 0u, /* deadlines are ours */
+        MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+        MHD_OPTION_URI_LOG_CALLBACK, request_begin, s,
+        MHD_OPTION_NOTIFY_COMPLETED, request_end, s,
+        MHD_OPTION_END); /* clang-format on */
+    if (!s->daemon)
+        return ERR_NOMEM;
+    info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    if (!info)
+        return ERR_IO;
+    return loop_add(&s->loop, info->epoll_fd, EPOLLIN, &s->library);
+}
+
+/* It refuses to stop while a connection is suspended. */
+static void stop_library(struct http_server *s)
+{
+    if (!s->daemon)
+        return;
+    for (int state = 0; state < CLIENT_CUT; state++)
+        LIST_FOREACH_SAFE (&s->in[state], k)
+            client_cut(CONTAINER_OF(k, struct client, link), 0);
+    MHD_run(s->daemon);
+    MHD_stop_daemon(s->daemon);
+    s->daemon = NULL;
+}
+
+/* ---- life ---- */
+
+static int make_slots(struct http_server *s)
+{
+    uint32_t n = s->conf.max_connections;
+
+    if (!(s->clients = calloc(n, sizeof(*s->clients))) ||
+        !(s->free_slots = calloc(n, sizeof(*s->free_slots))))
+        return ERR_NOMEM;
+    while (s->free_count < n)
+        s->free_slots[s->free_count] = s->free_count, s->free_count++;
+    return limits_new(n, s->conf.max_per_address, &s->limits);
+}
+
+int http_new(const struct http_conf *conf, struct http_server **out)
+{
+    struct http_server *s = calloc(1, sizeof(*s));
+    int rc = ERR_NOMEM;
+
+    if (!s)
+        return ERR_NOMEM;
+    s->conf = *conf;
+    s->library.ready = on_library_ready;
+    s->listener.ready = on_acceptable;
+    s->tick.expired = on_tick;
+    guard_init(&s->guard);
+    for (int i = 0; i < CLIENT_STATES; i++)
+        list_init(&s->in[i]);
+    if ((rc = loop_init(&s->loop, on_end_of_turn, s)) < 0)
+        goto fail;
+    s->loop.receiver = conf->user;
+    s->loop.turns = conf->turns;
+    if ((rc = make_slots(s)) < 0 || (rc = start_library(s)) < 0)
+        goto fail;
+    *out = s;
+    return OK;
+fail:
+    http_free(&s);
+    return rc;
+}
+
+static void *run(void *user)
+{
+    struct http_server *s = user;
+
+    pthread_setname_np(pthread_self(), "http");
+    if (s->conf.thread_begins)
+        s->conf.thread_begins(s->conf.thread_user);
+    wheel_arm(&s->loop.wheel, &s->tick, s->loop.now_ms + TICK_MS);
+    watch_listener(s);
+    loop_run(&s->loop);
+    unwatch_listener(s);
+    stop_library(s);
+    if (s->conf.thread_ends)
+        s->conf.thread_ends(s->conf.thread_user);
+    return NULL;
+}
+
+int http_start(struct http_server *s)
+{
+    sigset_t all, before;
+    int rc;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&s->thread, NULL, run, s);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    s->started = rc == 0;
+    return s->started ? OK : ERR_NOMEM;
+}
+
+struct stop {
+    struct parcel parcel;
+    struct http_server *server;
+    int64_t timeout_ms;
+};
+
+static void on_stop(struct parcel *parcel, void *receiver)
+{
+    struct stop *stop = CONTAINER_OF(parcel, struct stop, parcel);
+    struct http_server *s = stop->server;
+
+    (void)receiver;
+    s->draining = true;
+    s->drain_until_ms = s->loop.now_ms + stop->timeout_ms;
+    unwatch_listener(s);
+    LIST_FOREACH_SAFE (&s->in[CLIENT_STREAMING], k)
+        client_resume(CONTAINER_OF(k, struct client, link));
+    log_info(HTTP, "http draining timeout_ms=%lld connections=%llu waiting=%zu",
+             (long long)stop->timeout_ms, (unsigned long long)s->stats.open,
+             s->in[CLIENT_WAITING].length);
+}
+
+void http_stop(struct http_server *s, int64_t timeout_ms)
+{
+    struct stop stop = {.parcel.open = on_stop, .server = s, .timeout_ms = timeout_ms};
+
+    if (!s->started)
+        return;
+    inbox_push(&s->loop.inbox, &stop.parcel);
+    pthread_join(s->thread, NULL);
+    s->started = false;
+}
+
+void http_free(struct http_server **server)
+{
+    struct http_server *s = *server;
+    struct parcel *parcel;
+
+    if (!s)
+        return;
+    stop_library(s);
+    /* Answers that came after the end: every handle is dead now. */
+    while ((parcel = inbox_take(&s->loop.inbox))) {
+        while (parcel) {
+            struct parcel *next = parcel->next;
+
+            parcel->open(parcel, s->conf.user);
+            parcel = next;
+        }
+    }
+    if (s->can_deflate)
+        deflateEnd(&s->deflate);
+    limits_free(&s->limits);
+    free(s->clients);
+    free(s->free_slots);
+    loop_fini(&s->loop);
+    free(s);
+    *server = NULL;
+}
+
+struct inbox *http_inbox(struct http_server *s)
+{
+    return &s->loop.inbox;
+}
+
+struct loop *http_loop(struct http_server *s)
+{
+    return &s->loop;
+}
+
+const struct http_stats *http_stats(const struct http_server *s)
+{
+    return &s->stats;
+}

@@ -1,0 +1,148 @@
+/* Connections: slots, states, deadlines, and those that have left. */
+#include "http/server_inside.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+struct client *client_find(const struct http_server *s, http_handle h)
+{
+    uint32_t slot = (uint32_t)h - 1;
+    struct client *c;
+
+    if (h == 0 || slot >= s->conf.max_connections || !(c = s->clients[slot]))
+        return NULL;
+    return c->handle == h ? c : NULL;
+}
+
+static void on_deadline(struct timer *t, int64_t now_ms)
+{
+    struct client *c = CONTAINER_OF(t, struct client, timer);
+
+    (void)now_ms;
+    switch (c->state) {
+    case CLIENT_NEW:
+    case CLIENT_READING:
+        client_cut(c, MHD_HTTP_REQUEST_TIMEOUT);
+        break;
+    case CLIENT_WAITING:
+        answer_problem(c, MHD_HTTP_GATEWAY_TIMEOUT, "timeout", NULL, NULL,
+                       "a part of the gateway did not answer in time");
+        break;
+    default: /* idle, or it does not take what we send */
+        client_cut(c, 0);
+        break;
+    }
+}
+
+struct client *client_new(struct http_server *s, int fd, const struct in6_addr *ip)
+{
+    struct client *c;
+
+    if (s->free_count == 0 || !(c = calloc(1, sizeof(*c))))
+        return NULL;
+    c->server = s;
+    c->fd = fd;
+    c->ip = *ip;
+    c->slot = s->free_slots[--s->free_count];
+    c->timer.expired = on_deadline;
+    s->clients[c->slot] = c;
+    s->stats.connections++;
+    s->stats.open++;
+    c->state = CLIENT_CUT;
+    list_append(&s->in[CLIENT_CUT], &c->link);
+    client_move(c, CLIENT_NEW, REQUEST_TIMEOUT_MS);
+    return c;
+}
+
+void client_free(struct client *c)
+{
+    struct http_server *s = c->server;
+
+    wheel_stop(&s->loop.wheel, &c->timer);
+    list_remove(&s->in[c->state], &c->link);
+    limits_leave(s->limits, &c->ip);
+    s->clients[c->slot] = NULL;
+    s->free_slots[s->free_count++] = c->slot;
+    s->stats.open--;
+    buf_fini(&c->raw);
+    buf_fini(&c->body);
+    target_fini(&c->target);
+    free(c);
+}
+
+void client_move(struct client *c, enum client_state state, int64_t timeout_ms)
+{
+    struct http_server *s = c->server;
+
+    s->stats.streaming += (uint64_t)(state == CLIENT_STREAMING) -
+                          (uint64_t)(c->state == CLIENT_STREAMING);
+    list_remove(&s->in[c->state], &c->link);
+    c->state = state;
+    list_append(&s->in[state], &c->link);
+    if (state == CLIENT_READING)
+        c->handle = (uint64_t)++s->requests_begun << 32 | (c->slot + 1);
+    else if (state <= CLIENT_IDLE || state == CLIENT_CUT)
+        c->handle = 0;
+    if (timeout_ms > 0)
+        wheel_arm(&s->loop.wheel, &c->timer, s->loop.now_ms + timeout_ms);
+    else
+        wheel_stop(&s->loop.wheel, &c->timer);
+}
+
+void client_suspend(struct client *c)
+{
+    c->suspended = true;
+    MHD_suspend_connection(c->connection);
+}
+
+void client_resume(struct client *c)
+{
+    if (!c->suspended)
+        return;
+    c->suspended = false;
+    c->server->library_ready = true;
+    MHD_resume_connection(c->connection);
+}
+
+void client_cut(struct client *c, unsigned status)
+{
+    char text[256];
+    int n = 0;
+
+    if (status)
+        n = snprintf(text, sizeof(text),
+                     "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+                     status, MHD_get_reason_phrase_for(status));
+    /* The library has nothing under way here, and finds the end of the stream next. */
+    if (n > 0)
+        (void)!send(c->fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    shutdown(c->fd, SHUT_RDWR);
+    if (status)
+        c->server->stats.refused++;
+    client_move(c, CLIENT_CUT, 0);
+    client_resume(c);
+}
+
+static bool has_left(const struct client *c)
+{
+    char byte;
+    ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+void clients_look(struct http_server *s)
+{
+    static const enum client_state suspended[] = {CLIENT_WAITING, CLIENT_STREAMING};
+
+    for (size_t i = 0; i < ARRAY_LEN(suspended); i++) {
+        LIST_FOREACH_SAFE (&s->in[suspended[i]], k) {
+            struct client *c = CONTAINER_OF(k, struct client, link);
+
+            if (c->suspended && has_left(c))
+                client_cut(c, 0);
+        }
+    }
+}
