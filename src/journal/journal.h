@@ -16,7 +16,8 @@
  * the numbers, so that events published while the disk failed are not numbered again.
  *
  * When the store fails, events are published all the same (the ring has them) and cards
- * are kept in memory until it works again; journal_health() says so. */
+ * are kept in memory; both are written when it works again. journal_health() says so.
+ */
 #pragma once
 
 #include "base/id.h"
@@ -111,7 +112,8 @@ void feed_keep(struct feed *f, uint32_t number, const struct card *card);
 /* The device is forgotten; the number may be given to another one. */
 void feed_drop(struct feed *f, uint32_t number);
 
-/* At the turn's end: hands everything over. */
+/* At the turn's end: hands everything over, as far as the backlog has room. What stays
+ * is handed over by a later call, so call it also in turns without news. */
 void feed_flush(struct feed *f);
 
 /* Everything handed over by this feed is written, or was tried. */
