@@ -8,6 +8,7 @@
 
 /* Milliseconds that never jump (CLOCK_MONOTONIC): for time-outs. */
 int64_t clock_mono_ms(void);
+int64_t clock_mono_us(void); /* the same clock */
 
 /* Milliseconds since 1970 (CLOCK_REALTIME): for people and for stored records. */
 int64_t clock_wall_ms(void);

@@ -31,6 +31,7 @@ int loop_init(struct loop *l, void (*end_of_turn)(void *user), void *user)
     };
     if (l->epoll_fd < 0)
         return ERR_IO;
+    l->ended_us = l->now_ms * 1000;
     wheel_init(&l->wheel, l->now_ms);
     if ((rc = inbox_init(&l->inbox)) < 0)
         goto fail;
@@ -80,7 +81,7 @@ static int sleep_time(const struct loop *l, int max_sleep_ms)
 
     if (l->again || l->stopping)
         return 0;
-    until_timer = wheel_next(&l->wheel) - clock_mono_ms();
+    until_timer = wheel_next(&l->wheel) - l->ended_us / 1000;
     if (until_timer < 0)
         return 0;
     return until_timer < max_sleep_ms ? (int)until_timer : max_sleep_ms;
@@ -98,13 +99,35 @@ static int fetch_events(struct loop *l, struct epoll_event *events, int max_slee
     return n;
 }
 
+static unsigned bucket_of(uint64_t us)
+{
+    uint64_t units = us ? (us - 1) / LOOP_TURN_FIRST_US : 0;
+    unsigned n = units ? 64 - (unsigned)__builtin_clzll(units) : 0;
+
+    return n < LOOP_TURN_BUCKETS ? n : LOOP_TURN_BUCKETS - 1;
+}
+
+/* One look at the clock ends this turn, and tells how long the next one may sleep. */
+static void note_turn(struct loop *l, int64_t began_us)
+{
+    uint64_t us;
+
+    l->ended_us = clock_mono_us();
+    us = (uint64_t)(l->ended_us - began_us);
+    l->took.buckets[bucket_of(us)]++;
+    l->took.sum_us += us;
+    if (us > l->took.longest_us)
+        l->took.longest_us = us;
+}
+
 void loop_turn(struct loop *l, int max_sleep_ms)
 {
     struct epoll_event events[EVENTS_PER_TURN];
     int n = fetch_events(l, events, max_sleep_ms);
+    int64_t began_us = clock_mono_us();
     struct parcel *parcel;
 
-    l->now_ms = clock_mono_ms();
+    l->now_ms = began_us / 1000;
     l->again = n == EVENTS_PER_TURN;
     if (l->turns) /* written here alone: no locked instruction is needed */
         atomic_store_explicit(l->turns,
@@ -125,10 +148,12 @@ void loop_turn(struct loop *l, int max_sleep_ms)
     }
     wheel_advance(&l->wheel, l->now_ms);
     l->end_of_turn(l->user);
+    note_turn(l, began_us);
 }
 
 void loop_run(struct loop *l)
 {
+    l->ended_us = clock_mono_us(); /* it may be long ago that it was made */
     while (!l->stopping)
         loop_turn(l, LONGEST_SLEEP_MS);
 }

@@ -21,9 +21,22 @@ struct source {
     source_ready *ready; /* epoll's bits */
 };
 
+/* How long turns took, from waking up to the next sleep. Bucket n counts those of up to
+ * LOOP_TURN_FIRST_US << n, the last one all longer ones. */
+#define LOOP_TURN_BUCKETS  17
+#define LOOP_TURN_FIRST_US 16
+
+struct loop_turns {
+    uint64_t buckets[LOOP_TURN_BUCKETS];
+    uint64_t sum_us;
+    uint64_t longest_us; /* who reads it may begin anew, with 0 */
+};
+
 struct loop {
     int epoll_fd;
-    int64_t now_ms; /* monotonic; of this turn */
+    int64_t now_ms;   /* monotonic; of this turn */
+    int64_t ended_us; /* the last turn */
+    struct loop_turns took;
     bool stopping;
     bool again; /* set it during a turn: do not sleep before the next one */
     struct wheel wheel;

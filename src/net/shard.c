@@ -69,14 +69,17 @@ uint64_t conn_handle(const struct conn *c)
     return (uint64_t)c->number << CONN_SLOT_BITS | c->slot;
 }
 
-struct conn *shard_find_conn(struct shard *s, uint64_t handle)
+struct conn *shard_conn_at(const struct shard *s, uint32_t slot)
 {
-    uint32_t slot = handle & CONN_SLOT_MASK;
-    struct conn *c;
-
     if (slot >= s->table_size || s->table[slot].next_free & 1)
         return NULL;
-    c = s->table[slot].conn;
+    return s->table[slot].conn;
+}
+
+struct conn *shard_find_conn(struct shard *s, uint64_t handle)
+{
+    struct conn *c = shard_conn_at(s, handle & CONN_SLOT_MASK);
+
     return c && c->number == handle >> CONN_SLOT_BITS ? c : NULL;
 }
 

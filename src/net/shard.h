@@ -39,8 +39,16 @@ struct shard_conf {
     void *user;
 };
 
+#define SHARD_COUNTERS(X)                                                              \
+    X(accepted, "connections accepted")                                                \
+    X(refused, "connections refused: a limit is reached")                              \
+    X(moved_in, "connections that came from another shard")                            \
+    X(moved_out, "connections that went to another shard")
+
 struct shard_stats {
-    uint64_t accepted, refused, moved_in, moved_out;
+#define X(name, text) uint64_t name;
+    SHARD_COUNTERS(X)
+#undef X
     uint64_t closed[CLOSE_REASON_COUNT];
 };
 
@@ -95,6 +103,9 @@ void shard_close_all(struct shard *s);
 /* The connection with this number in this slot, or NULL when it is gone. */
 struct conn *shard_find_conn(struct shard *s, uint64_t handle);
 uint64_t conn_handle(const struct conn *c);
+
+/* The one in this slot, or NULL: for who looks at all of them, up to table_size. */
+struct conn *shard_conn_at(const struct shard *s, uint32_t slot);
 
 /* For conn.c. */
 MUST_CHECK int shard_give_slot(struct shard *s, struct conn *c);

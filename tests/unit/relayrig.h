@@ -157,10 +157,10 @@ static inline void relay_rig_turn(void)
     mail_writer_turn(g->writer, g->now_ms);
     for (unsigned i = 0; i < RELAY_SHARDS; i++)
         for (uint32_t slot = 0; slot < g->shards[i].table_size; slot++) {
-            union shard_slot at = g->shards[i].table[slot];
+            struct conn *c = shard_conn_at(&g->shards[i], slot);
 
-            if (at.conn && !(at.next_free & 1))
-                conn_acknowledge(at.conn);
+            if (c)
+                conn_acknowledge(c);
         }
 }
 
