@@ -298,6 +298,17 @@ ssize_t framing_cut(const struct framing *f, struct framing_state *state,
     return cut_by_start(f, state, in, more_waits, out);
 }
 
+size_t framing_size(const struct framing *f, struct slice rest)
+{
+    uint64_t value;
+    int64_t size;
+
+    if (!f->length.form || read_length(rest, &f->length, &value) <= 0)
+        return 0;
+    size = (int64_t)value + f->length.adjust;
+    return size > 0 ? (size_t)size : 0;
+}
+
 size_t framing_read_id(const struct framing *f, const struct frame *frame, char *text)
 {
     const uint8_t *at = frame->bytes.data + f->id.offset;

@@ -123,6 +123,10 @@ MUST_CHECK ssize_t framing_cut(const struct framing *f, struct framing_state *st
                                struct slice in, bool more_waits, uint8_t *scratch,
                                struct frame *out);
 
+/* How many bytes the incomplete frame that `rest` begins will have; 0: that is not
+ * known yet, or only its end will tell. */
+size_t framing_size(const struct framing *f, struct slice rest);
+
 /* Appends the frame around `body`. Length field and checksum are written, over the
  * body's bytes where the declaration puts them there. OK, or ERR_TOO_SHORT,
  * ERR_TOO_LARGE, ERR_BAD_LENGTH, ERR_NOMEM, with nothing appended. */

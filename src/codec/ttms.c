@@ -175,6 +175,11 @@ ssize_t ttms_cut(const struct ttms_conf *conf, struct ttms_dialect *dialect,
     return used ? used : ask_engine(conf, dialect, in, more_waits, frame);
 }
 
+size_t ttms_size(const struct ttms_dialect *dialect, struct slice rest)
+{
+    return framing_size(&readings[dialect->length], rest); /* of `auto`: nothing */
+}
+
 static inline uint8_t fold(uint32_t word)
 {
     word ^= word >> 16;

@@ -84,6 +84,10 @@ const char *ttms_length_word(uint8_t length);
 ssize_t ttms_cut(const struct ttms_conf *conf, struct ttms_dialect *dialect,
                  struct slice in, bool more_waits, struct ttms_frame *frame);
 
+/* How many bytes the incomplete frame `rest` will have; 0: its head is not here, or it
+ * ends where the next one begins. */
+size_t ttms_size(const struct ttms_dialect *dialect, struct slice rest);
+
 /* Writes what the target receives to `to`, which has room for frame->bytes.size bytes:
  * $TTMX, the sender's address, a recomputed last byte, every other byte untouched. */
 void ttms_forward(const struct ttms_frame *frame, uint32_t sender, uint8_t *to);

@@ -34,21 +34,6 @@ void api_answer_empty(struct api *a, http_handle h)
     http_answer(a->server, h, &answer);
 }
 
-/* The server's own problems cannot carry a header. */
-void api_answer_405(struct api *a, http_handle h, const char *allow)
-{
-    static const char body[] =
-        "{\"type\":\"https://holdfast.invalid/problems/method-not-allowed\","
-        "\"title\":\"Method Not Allowed\",\"status\":405,"
-        "\"detail\":\"the header Allow says which methods there are\"}";
-    struct http_answer answer = {.status = 405,
-                                 .type = "application/problem+json",
-                                 .headers = allow};
-
-    (void)!buf_try_append(&answer.body, slice_of(body, sizeof(body) - 1));
-    http_answer(a->server, h, &answer);
-}
-
 /* ---- the journal's word ---- */
 
 static void on_published(struct parcel *parcel, void *receiver)
@@ -126,7 +111,6 @@ void api_free(struct api **out)
     polls_fini(a);
     told_fini(a->told);
     free(a->told);
-    buf_fini(&a->openapi);
     free(a);
     *out = NULL;
 }

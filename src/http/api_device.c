@@ -152,3 +152,71 @@ void api_show_device(struct api *a, const struct http_request *q,
 
     ask_device(a, q, p, &verb);
 }
+
+static uint64_t kick(struct relay *r, struct terminal *t)
+{
+    (void)r;
+    if (!t->conn)
+        return 0;
+    conn_close(t->conn, CLOSE_KICKED);
+    return 1;
+}
+
+static void answer_kicked(struct api *a, http_handle h, const struct device_view *v,
+                          uint64_t done)
+{
+    if (done)
+        api_answer_empty(a, h);
+    else
+        http_problem(a->server, h, 404, "not-found", NULL,
+                     "the device `%.*s` has no connection", ID_ARGS(&v->id));
+}
+
+void api_kick_device(struct api *a, const struct http_request *q,
+                     const struct params *p)
+{
+    static const struct verb verb = {.act = kick, .answer = answer_kicked};
+
+    ask_device(a, q, p, &verb);
+}
+
+static void answer_mailbox(struct api *a, http_handle h, const struct device_view *v,
+                           uint64_t done)
+{
+    struct buf text = {0};
+    struct json j = json_to(&text);
+
+    (void)done;
+    device_write_mailbox(&j, v);
+    api_answer(a, h, 200, NULL, &j);
+}
+
+void api_show_mailbox(struct api *a, const struct http_request *q,
+                      const struct params *p)
+{
+    static const struct verb verb = {.answer = answer_mailbox};
+
+    ask_device(a, q, p, &verb);
+}
+
+static void answer_purged(struct api *a, http_handle h, const struct device_view *v,
+                          uint64_t done)
+{
+    struct buf text = {0};
+    struct json j = json_to(&text);
+
+    (void)v;
+    json_open(&j, '{');
+    json_key(&j, "removed");
+    json_uint(&j, done);
+    json_close(&j, '}');
+    api_answer(a, h, 200, NULL, &j);
+}
+
+void api_purge_mailbox(struct api *a, const struct http_request *q,
+                       const struct params *p)
+{
+    static const struct verb verb = {.act = delivery_purge, .answer = answer_purged};
+
+    ask_device(a, q, p, &verb);
+}

@@ -71,15 +71,18 @@ static void write_address(struct json *j, const struct device_view *v)
         json_null(j);
 }
 
-static void write_counters(struct json *j, const struct device_view *v)
+void device_write_mailbox(struct json *j, const struct device_view *v)
 {
-    json_key(j, "mailbox");
     json_open(j, '{');
     json_key(j, "messages");
     json_uint(j, v->mail_messages);
     json_key(j, "bytes");
     json_uint(j, v->mail_bytes);
     json_close(j, '}');
+}
+
+static void write_counters(struct json *j, const struct device_view *v)
+{
     json_key(j, "counters");
     json_open(j, '{');
     json_key(j, "connections");
@@ -119,6 +122,8 @@ void device_write(struct json *j, const void *view)
     json_uint(j, v->epoch);
     json_key(j, "sequence");
     json_uint(j, v->sequence);
+    json_key(j, "mailbox");
+    device_write_mailbox(j, v);
     write_counters(j, v);
     if (*v->extra)
         json_raw(j, slice_of(v->extra, strlen(v->extra)));
@@ -137,21 +142,10 @@ static void begin(struct api *a, struct json *j)
     json_open(j, '[');
 }
 
-static void end(struct json *j, const char *next)
-{
-    json_close(j, ']');
-    json_key(j, "next");
-    if (next)
-        json_word(j, next);
-    else
-        json_null(j);
-    json_close(j, '}');
-}
-
 static const struct page_kind devices = {
     .begin = begin,
     .write = device_write,
-    .end = end,
+    .end = page_end,
     .view_size = sizeof(struct device_view),
     .collect = collect,
 };

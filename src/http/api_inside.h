@@ -19,8 +19,7 @@ struct api {
     struct list polls;
     struct list waiting_streams;
     size_t stream_count;
-    struct told *told;  /* to streams */
-    struct buf openapi; /* made at the first request */
+    struct told *told; /* to streams */
     /* One parcel for whatever was published since the server's thread looked. */
     struct parcel published;
     _Atomic bool is_published;
@@ -48,10 +47,16 @@ extern const size_t route_count;
     X(api_list_devices)                                                                \
     X(api_show_device)                                                                 \
     X(api_device_events)                                                               \
+    X(api_kick_device)                                                                 \
+    X(api_show_mailbox)                                                                \
+    X(api_purge_mailbox)                                                               \
     X(api_events)                                                                      \
-    X(api_healthz)                                                                     \
+    X(api_list_connections)                                                            \
+    X(api_openapi)                                                                     \
     X(api_legacy_list)                                                                 \
-    X(api_readyz)
+    X(api_healthz)                                                                     \
+    X(api_readyz)                                                                      \
+    X(api_metrics)
 
 #define X(name) route_handler name;
 API_HANDLERS(X)
@@ -60,6 +65,5 @@ API_HANDLERS(X)
 /* Answers with what was written, or 503 if memory ran out meanwhile. Frees the text. */
 void api_answer(struct api *a, http_handle h, unsigned status, const char *type,
                 struct json *j);
-void api_answer_405(struct api *a, http_handle h, const char *allow);
 void api_answer_empty(struct api *a, http_handle h); /* 204 */
 void api_no_memory(struct api *a, http_handle h);

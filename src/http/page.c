@@ -163,6 +163,17 @@ static void drop(struct question *q)
     free_page(CONTAINER_OF(q, struct page, question));
 }
 
+void page_end(struct json *j, const char *next)
+{
+    json_close(j, ']');
+    json_key(j, "next");
+    if (next)
+        json_word(j, next);
+    else
+        json_null(j);
+    json_close(j, '}');
+}
+
 /* Returns OK, or ERR_INVALID and has refused. */
 static int find_place(struct api *a, const struct http_request *q, const char *text,
                       struct page *p)

@@ -27,6 +27,9 @@ struct page_kind {
                         uint32_t *numbers, unsigned room, bool *ended);
 };
 
+/* "...],"next":...}", for `end`. */
+void page_end(struct json *j, const char *next);
+
 #define PAGE_FILTER_SIZE 128 /* bytes */
 
 /* Answers the request with the list that its `limit` and `cursor` ask for; `limit`

@@ -5,7 +5,7 @@
 #include "http/server.h"
 
 /* How a value is written, and what becomes of it in struct params. */
-enum param_kind {
+enum value_kind {
     VALUE_NUMBER,   /* a decimal number within the bounds */
     VALUE_SECONDS,  /* "1.5" would be too clever: `0s` to `60s`, or `250ms`; in ms */
     VALUE_BOOL,     /* 0 or 1 */
@@ -48,7 +48,7 @@ struct params {
 
 struct param_entry {
     const char *word;
-    enum param_kind kind;
+    enum value_kind kind;
     uint64_t low, high, fallback;
     const char *text;
 };

@@ -4,32 +4,46 @@
 
 #include <stdio.h>
 
-#define CODES(...) ((const uint16_t[]){__VA_ARGS__ __VA_OPT__(, ) 0})
+#define CODES(...) ((const uint16_t[]){__VA_ARGS__, 0})
 
 #define JSON       "application/json"
 #define HTML       "text/html; charset=utf-8"
+#define TEXT       "text/plain; version=0.0.4; charset=utf-8"
 
-#define DEVICE     "/api/v1/devices/{id}"
+#define DEVICES    "/api/v1/devices"
+#define DEVICE     DEVICES "/{id}"
 
 const struct api_route routes[] = {
-    {HTTP_GET, "/api/v1/devices", api_list_devices,
+    {HTTP_GET, DEVICES, api_list_devices,
      P(STATE) | P(PROTOCOL) | P(LISTENER) | P(CONNECTED) | P(PREFIX) | P(LIMIT) |
          P(CURSOR),
-     JSON, CODES(200, 400, 410), "A page of devices, or all of them"},
+     JSON, CODES(200, 410), "A page of devices, or all of them"},
     {HTTP_GET, DEVICE, api_show_device, P(PROTOCOL), JSON, CODES(200, 404, 409),
      "One device"},
     {HTTP_GET, DEVICE "/events", api_device_events,
-     P(PROTOCOL) | P(AFTER) | P(EVENT_LIMIT), JSON, CODES(200, 400, 410),
+     P(PROTOCOL) | P(AFTER) | P(EVENT_LIMIT), JSON, CODES(200, 410),
      "Its events that are still kept"},
+    {HTTP_DELETE, DEVICE "/connection", api_kick_device, P(PROTOCOL), NULL,
+     CODES(204, 404, 409), "Close its connection"},
+    {HTTP_GET, DEVICE "/mailbox", api_show_mailbox, P(PROTOCOL), JSON,
+     CODES(200, 404, 409), "What waits for it"},
+    {HTTP_DELETE, DEVICE "/mailbox", api_purge_mailbox, P(PROTOCOL), JSON,
+     CODES(200, 404, 409), "Drop what waits for it"},
     {HTTP_GET, "/api/v1/events", api_events,
      P(AFTER) | P(EVENT_LIMIT) | P(WAIT) | P(DEVICE) | P(PROTOCOL), JSON,
-     CODES(200, 400, 410), "Events: what is kept, long poll, or a stream"},
+     CODES(200, 410), "Events: what is kept, long poll, or a stream"},
+    {HTTP_GET, "/api/v1/connections", api_list_connections,
+     P(LISTENER) | P(CONN_STATE) | P(LIMIT) | P(CURSOR), JSON, CODES(200, 410),
+     "Every connection, its state machine laid open"},
+    {HTTP_GET, "/api/v1/openapi.json", api_openapi, 0, JSON, CODES(200),
+     "This description"},
     {HTTP_GET, "/list/", api_legacy_list, 0, HTML, CODES(200),
      "The online devices, as the old server gave them"},
     {HTTP_GET, "/", api_legacy_list, 0, HTML, CODES(200),
      "The online devices, as the old server gave them"},
-    {HTTP_GET, "/readyz", api_readyz, 0, JSON, CODES(200, 503), "May it be given work"},
     {HTTP_GET, "/healthz", api_healthz, 0, JSON, CODES(200), "Is it alive"},
+    {HTTP_GET, "/readyz", api_readyz, 0, JSON, CODES(200, 503), "May it be given work"},
+    {HTTP_GET, "/metrics", api_metrics, 0, TEXT, CODES(200), "Prometheus"},
 };
 
 const size_t route_count = ARRAY_LEN(routes);
@@ -66,8 +80,8 @@ static const char *method_word(enum http_method method)
 
 static void refuse_method(struct api *a, const struct http_request *q)
 {
-    char allow[128] = "Allow: ";
-    size_t used = strlen(allow);
+    static char allow[128]; /* the server's thread alone comes here */
+    size_t used = (size_t)snprintf(allow, sizeof(allow), "Allow: ");
 
     for (size_t i = 0; i < route_count; i++)
         if (fits(q, routes[i].pattern))
@@ -77,7 +91,9 @@ static void refuse_method(struct api *a, const struct http_request *q)
                                          ? "GET, HEAD"
                                          : method_word(routes[i].method));
     snprintf(allow + used, sizeof(allow) - used, "\r\n");
-    api_answer_405(a, q->handle, allow);
+    http_set_headers(a->server, q->handle, allow);
+    http_problem(a->server, q->handle, 405, "method-not-allowed", NULL,
+                 "the header Allow says which methods there are");
 }
 
 void api_handle(void *user, const struct http_request *q)

@@ -154,10 +154,23 @@ bool mailqueue_has_loadable(const struct mailqueue *q); /* next one is STORED */
 bool mailqueue_is_loading(const struct mailqueue *q);
 uint64_t mailqueue_last_position(const struct mailqueue *q); /* 0 when empty */
 
-/* Figures, for logs and metrics. Growing counters unless said otherwise. */
+/* Figures, for logs and metrics. */
+#define MAILBOX_COUNTERS(X)                                                            \
+    X(stored, "messages stored")                                                       \
+    X(delivered, "stored messages delivered")                                          \
+    X(expired, "messages dropped because of their age")                                \
+    X(damaged, "messages that could not be read back")                                 \
+    X(purged, "messages dropped on request")                                           \
+    X(retried, "messages stored at a second try")                                      \
+    X(refused_full, "messages refused: a limit is reached")                            \
+    X(refused_busy, "messages refused: the store cannot follow")                       \
+    X(refused_io, "messages refused: the store fails")                                 \
+    X(refused_nospace, "messages refused: the disk is full")
+
 struct mailbox_stats {
     uint64_t messages, bytes; /* now */
-    uint64_t stored, delivered, expired, damaged, purged, retried;
-    uint64_t refused_full, refused_busy, refused_io, refused_nospace;
+#define X(name, text) uint64_t name;
+    MAILBOX_COUNTERS(X)
+#undef X
 };
 struct mailbox_stats mailbox_stats(const struct mailbox *box);

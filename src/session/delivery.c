@@ -357,3 +357,14 @@ void delivery_detach(struct relay *r, struct terminal *t, bool stays)
     holds_release(r, &t->waiters);
     may_be_forgotten(r, t);
 }
+
+uint64_t delivery_purge(struct relay *r, struct terminal *t)
+{
+    uint64_t purged = mailbox_purge(r->mailbox, &t->mail);
+
+    catch_up(r, t);
+    if (t->conn && t->waiters)
+        holds_review(r, t);
+    may_be_forgotten(r, t);
+    return purged;
+}

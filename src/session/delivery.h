@@ -23,5 +23,9 @@ void delivery_on_delivered(struct relay *r, struct terminal *t,
                            const struct frame_note *note);
 void delivery_on_room(struct relay *r, struct terminal *t);
 
+/* Drops everything that waits for it; returns how many messages. What was handed to its
+ * connection already still goes out. */
+uint64_t delivery_purge(struct relay *r, struct terminal *t);
+
 /* A terminal without connection and mail need not be remembered. */
 void delivery_forget_idle(struct relay *r);

@@ -223,6 +223,18 @@ static void show(const struct conn *c, struct json *j)
     }
 }
 
+static size_t wanted(const struct conn *c, struct slice rest)
+{
+    return framing_size(&settings_of(c)->framing, rest);
+}
+
+static const struct device *device(const struct conn *c)
+{
+    const struct terminal *self = session_of(c)->self;
+
+    return self ? &self->device : NULL;
+}
+
 const struct session_ops heartbeat_ops = {
     .conn = {.on_input = on_input,
              .on_delivered = on_delivered,
@@ -230,4 +242,6 @@ const struct session_ops heartbeat_ops = {
              .on_close = on_close,
              .describe = describe},
     .show = show,
+    .wanted = wanted,
+    .device = device,
 };

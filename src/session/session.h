@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "device/presence.h"
+#include "device/registry.h"
 #include "net/shard.h"
 
 /* A listener's `ops` are the first part of one of these. */
@@ -14,6 +15,11 @@ struct session_ops {
     void (*tell_receipts)(struct conn *c);
     /* Members for the JSON of this connection, and of its device. May be NULL. */
     void (*show)(const struct conn *c, struct json *j);
+    /* How many bytes the incomplete frame `rest` will have; 0: that is not known yet.
+     * May be NULL. */
+    size_t (*wanted)(const struct conn *c, struct slice rest);
+    /* Whom it speaks for; NULL: nobody yet. */
+    const struct device *(*device)(const struct conn *c);
 };
 
 /* What a listener's `conf` points to begins with this: the protocol's settings follow.

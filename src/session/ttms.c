@@ -372,6 +372,18 @@ static void show(const struct conn *c, struct json *j)
     json_word(j, ttms_length_word(session_of(c)->dialect.length));
 }
 
+static size_t wanted(const struct conn *c, struct slice rest)
+{
+    return ttms_size(&session_of(c)->dialect, rest);
+}
+
+static const struct device *device(const struct conn *c)
+{
+    const struct terminal *t = session_of(c)->self;
+
+    return t ? &t->device : NULL;
+}
+
 const struct session_ops ttms_ops = {
     .conn = {.on_input = on_input,
              .on_delivered = on_delivered,
@@ -380,5 +392,7 @@ const struct session_ops ttms_ops = {
              .describe = describe},
     .on_decided = on_decided,
     .tell_receipts = tell_receipts,
+    .wanted = wanted,
+    .device = device,
     .show = show,
 };

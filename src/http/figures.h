@@ -1,0 +1,22 @@
+/* figures.h - what all shards count, added up: asked of one after the other, for
+ * /metrics. */
+#pragma once
+
+#include "http/ask.h"
+#include "session/tracker.h"
+
+struct figures {
+    struct relay_stats relay;
+    struct shard_stats shard;
+    struct mailbox_stats mail;
+    struct loop_turns turns; /* the longest one since the figures were asked last */
+    uint64_t devices;
+    /* Open connections, by listener and state. */
+    uint64_t (*connections)[CONN_STATE_COUNT];
+    size_t listener_count;
+};
+
+/* Adds what a shard knows, some connections at a time: `*slot` begins with 0. Returns
+ * true when it was all. */
+bool figures_add(struct figures *f, struct relay *r, const struct listener *listeners,
+                 uint32_t *slot);
