@@ -1,9 +1,11 @@
 /* A configuration becomes the supervisor's plan here, and the supervisor's callbacks
  * become calls of the worker: neither of them knows the other. */
 #include "gateway.h"
+#include "base/cores.h"
 #include "base/id.h"
 #include "codec/ttms.h"
 #include "config/config.h"
+#include "service.h"
 #include "supervisor/supervisor.h"
 #include "worker.h"
 
@@ -13,13 +15,13 @@
 
 #define WHERE_MAX 512
 
-static const struct crew worker_crew = {.name = "worker", .processes = 1};
-
 struct gateway_plan {
     struct supervisor_plan plan;
     struct config *config;
-    struct listen_at *listeners; /* and that of HTTP behind them */
-    char (*where)[WHERE_MAX];    /* of each address, then of data_dir and user */
+    struct listen_at *listeners;           /* and that of HTTP behind them */
+    struct crew *crews;                    /* the worker, then the services */
+    const struct listener_config **serves; /* by crew: a service's listener */
+    char (*where)[WHERE_MAX]; /* of each address, then of data_dir and user */
 };
 
 static int override(char **field, const char *given)
@@ -63,8 +65,26 @@ static void free_plan(struct gateway_plan **plan)
     config_free(&(*plan)->config);
     free((*plan)->listeners);
     free((*plan)->where);
+    free((*plan)->crews);
+    free((*plan)->serves);
     free(*plan);
     *plan = NULL;
+}
+
+/* The crew that serves it. */
+static unsigned crew_for(struct gateway_plan *p, const struct listener_config *l)
+{
+    size_t crew = p->plan.crew_count;
+
+    if (l->protocol != PROTOCOL_NBNET)
+        return 0;
+    p->crews[crew] = (struct crew){
+        .name = l->name,
+        .processes = l->processes ? l->processes : cores_available(),
+    };
+    p->serves[crew] = l;
+    p->plan.crew_count++;
+    return (unsigned)crew;
 }
 
 static void add_listener(struct gateway_plan *p, const char *name,
@@ -77,6 +97,7 @@ static void add_listener(struct gateway_plan *p, const char *name,
         .where = config_where(p->config, l->place, p->where[i], WHERE_MAX),
         .address = l->address,
         .address_size = l->address_size,
+        .crew = crew_for(p, l),
     };
 }
 
@@ -85,14 +106,16 @@ static void fill_plan(struct gateway_plan *p, const struct gateway_options *o)
     const struct config *c = p->config;
     size_t n;
 
+    p->crews[0] = (struct crew){.name = "worker", .processes = 1};
+    p->plan.crew_count = 1;
     for (size_t i = 0; i < c->listener_count; i++)
         add_listener(p, c->listeners[i].name, &c->listeners[i]);
     if (c->http.address_size > 0)
         add_listener(p, "http", &c->http);
     n = p->plan.listener_count;
     p->plan = (struct supervisor_plan){
-        .crews = &worker_crew,
-        .crew_count = 1,
+        .crews = p->crews,
+        .crew_count = p->plan.crew_count,
         .data_dir = c->data_dir,
         .data_dir_where =
             o->data_dir ? "--data"
@@ -121,7 +144,9 @@ static int make_plan(const struct gateway_options *o, FILE *errors,
     rc = ERR_NOMEM;
     if (!(p->listeners =
               calloc(p->config->listener_count + 1, sizeof(*p->listeners))) ||
-        !(p->where = calloc(p->config->listener_count + 3, sizeof(*p->where))))
+        !(p->where = calloc(p->config->listener_count + 3, sizeof(*p->where))) ||
+        !(p->crews = calloc(p->config->listener_count + 1, sizeof(*p->crews))) ||
+        !(p->serves = calloc(p->config->listener_count + 1, sizeof(void *))))
         goto fail;
     fill_plan(p, o);
     *out = p;
@@ -137,8 +162,11 @@ static int work(void *user, const struct supervisor_plan *plan, unsigned crew,
     const struct gateway_plan *p = CONTAINER_OF(plan, struct gateway_plan, plan);
 
     (void)user;
-    (void)crew;
-    return worker_run(p->config, fds, vital);
+    if (crew == 0)
+        return worker_run(p->config, fds, vital);
+    for (size_t i = 0; plan->listeners[i].crew != crew; i++)
+        fds++;
+    return service_run(p->config, p->serves[crew], *fds, vital);
 }
 
 /* The problems of a reload go to the log, line by line. */
@@ -239,6 +267,15 @@ static void describe_presence(const struct presence_policy *p)
     }
 }
 
+static void describe_service(const struct listener_config *l)
+{
+    printf("; %s answers in ", l->logic);
+    if (l->processes)
+        printf("%u process%s", l->processes, l->processes == 1 ? "" : "es");
+    else
+        printf("a process per core");
+}
+
 static void describe_listener(const struct listener_config *l)
 {
     printf("  listener    %s: %s on %s, %s", l->name, protocol_word(l->protocol),
@@ -248,6 +285,8 @@ static void describe_listener(const struct listener_config *l)
                l->durability == DURABILITY_ALL ? "all" : "offline",
                l->receipts ? ", receipts" : "",
                l->reply_heartbeats ? ", replies to heartbeats" : "");
+    if (l->protocol == PROTOCOL_NBNET)
+        describe_service(l);
     describe_presence(&l->presence);
     putchar('\n');
 }

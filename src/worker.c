@@ -3,17 +3,17 @@
  * order, so that nothing accepted is lost. */
 #include "worker.h"
 #include "base/allocator.h"
+#include "base/cores.h"
 #include "http/server.h"
 #include "mailbox/writer.h"
+#include "net/options.h"
 #include "session/relay.h"
 #include "session/heartbeat.h"
 #include "session/ttms.h"
 #include "supervisor/crash.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -21,15 +21,7 @@
 /* Descriptors that are not connections: epolls, store, logs, and some to spare. */
 #define SPARE_DESCRIPTORS 64
 
-/* A silent peer is probed after a minute; after half a minute more without an answer it
- * is dead. TCP_USER_TIMEOUT covers the time in which data is under way, when the kernel
- * does not probe. */
-#define KEEPALIVE_IDLE_S     60
-#define KEEPALIVE_INTERVAL_S 10
-#define KEEPALIVE_PROBES     3
-#define USER_TIMEOUT_MS      90000
-
-#define MAX_DEVICES          (4u * 1024 * 1024) /* all shards together */
+#define MAX_DEVICES       (4u * 1024 * 1024) /* all shards together */
 
 /* What a listener's `conf` points to. */
 union settings {
@@ -44,7 +36,8 @@ struct worker {
     unsigned shard_count;
     struct shard *shards;
     struct relay_group group;
-    struct listener *listeners;
+    struct listener *listeners; /* those served here */
+    size_t listener_count;
     union settings *settings;
     struct limits *limits;
     struct mail_writer *writer;
@@ -196,40 +189,6 @@ static void log_totals(const struct worker *w)
 
 /* ---- the beginning ---- */
 
-static unsigned cores(void)
-{
-    cpu_set_t set;
-
-    if (sched_getaffinity(0, sizeof(set), &set) < 0)
-        return 1;
-    return (unsigned)CPU_COUNT(&set);
-}
-
-static void set_option(const char *listener, int fd, int level, int option, int value,
-                       const char *name)
-{
-    if (setsockopt(fd, level, option, &value, sizeof(value)) < 0)
-        log_warn(NET, "listener %s misses option=%s reason=%s", listener, name,
-                 strerrorname_np(errno));
-}
-
-/* Accepted sockets inherit these: no system call per connection. */
-static void set_socket_options(const char *listener, int fd, int send_buffer)
-{
-#define SET(level, option, value)                                                      \
-    set_option(listener, fd, level, option, value, #option)
-    SET(IPPROTO_TCP, TCP_NODELAY, 1);
-    SET(SOL_SOCKET, SO_KEEPALIVE, 1);
-    SET(IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
-    SET(IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
-    SET(IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-    SET(IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
-    /* Part of what a slow peer is owed stays with us, so that epoll tells when its TCP
-     * acknowledges something; left alone the kernel would take megabytes of it. */
-    SET(SOL_SOCKET, SO_SNDBUF, send_buffer);
-#undef SET
-}
-
 static enum checksum_rule checksum_rule(enum checksum_policy policy)
 {
     return policy == CHECKSUM_STRICT   ? CHECKSUM_RULE_STRICT
@@ -276,9 +235,11 @@ static int make_listeners(struct worker *w, const int *fds)
         const struct listener_config *l = &w->config->listeners[i];
         const struct kind *kind = &kinds[l->protocol];
 
+        if (!kind->ops)
+            continue; /* it has processes of its own */
         kind->make(l, &w->settings[i]);
         w->settings[i].common.presence = l->presence;
-        w->listeners[i] = (struct listener){
+        w->listeners[w->listener_count++] = (struct listener){
             .name = l->name,
             .fd = fds[i],
             .ops = &kind->ops->conn,
@@ -286,7 +247,8 @@ static int make_listeners(struct worker *w, const int *fds)
             .register_timeout_ms = l->register_timeout_ms,
             .read_timeout_ms = l->read_timeout_ms,
         };
-        set_socket_options(l->name, fds[i], (int)(w->config->output_limit / 4));
+        options_set(fds[i], l->name);
+        options_limit_send(fds[i], l->name, (int)(w->config->output_limit / 4));
     }
     return OK;
 }
@@ -332,7 +294,7 @@ static int make_shard(struct worker *w, unsigned i)
     struct shard_conf shard_conf = {
         .index = i,
         .listeners = w->listeners,
-        .listener_count = config->listener_count,
+        .listener_count = w->listener_count,
         .limits = w->limits,
         .output_limit = config->output_limit,
         .before_writes = relay_before_writes,
@@ -366,7 +328,7 @@ static int make_shard(struct worker *w, unsigned i)
 static int make_shards(struct worker *w)
 {
     const struct config *config = w->config;
-    unsigned n = config->shards ? config->shards : cores();
+    unsigned n = config->shards ? config->shards : cores_available();
     int rc;
 
     w->shard_count = n < SHARDS_MAX ? n : SHARDS_MAX;
@@ -508,7 +470,8 @@ static int start_http(struct worker *w, int listen_fd)
 
     if (c->http.address_size == 0)
         return OK;
-    set_socket_options("http", listen_fd, HTTP_SEND_BUFFER);
+    options_set(listen_fd, "http");
+    options_limit_send(listen_fd, "http", HTTP_SEND_BUFFER);
     if ((rc = http_new(&conf, &w->http)) < 0)
         return rc;
     return http_start(w->http);

@@ -10,7 +10,10 @@
 #define ID_TEXT_MAX 54
 
 /* Stored in mailbox records: never renumber, only add. */
-#define PROTOCOLS(X) X(TTMS, 1, "ttms") X(HEARTBEAT, 2, "heartbeat")
+#define PROTOCOLS(X)                                                                   \
+    X(TTMS, 1, "ttms")                                                                 \
+    X(HEARTBEAT, 2, "heartbeat")                                                       \
+    X(NBNET, 5, "nbnet") /* has requests, no devices */
 
 enum protocol {
 #define X(name, number, word) PROTOCOL_##name = number,

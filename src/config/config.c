@@ -144,6 +144,9 @@ void config_free(struct config **config)
     for (size_t i = 0; i < c->listener_count; i++) {
         free(c->listeners[i].name);
         free(c->listeners[i].address_text);
+        free(c->listeners[i].logic);
+        free(c->listeners[i].argument);
+        free(c->listeners[i].framing.end);
     }
     free(c->listeners);
     free(c->file);

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "codec/frame.h"
 #include "device/presence.h"
 
 #include <netinet/in.h>
@@ -23,6 +24,18 @@ struct config_place {
 };
 
 #define LISTENER_NAME_MAX 31
+
+/* How frames are told apart, where that is to be declared. */
+struct framing_config {
+    uint8_t length; /* enum framing_number */
+    uint8_t counts; /* enum framing_counts */
+    uint32_t digits;
+    char *end;                 /* with escapes, as written; NULL: none */
+    struct config_place place; /* of the last of its keys */
+    struct framing made;       /* what all that means, around at most max_frame bytes */
+};
+
+enum framing_counts { FRAMING_COUNTS_BODY, FRAMING_COUNTS_FRAME };
 
 /* One entry of `listen`. */
 struct listener_config {
@@ -42,6 +55,11 @@ struct listener_config {
     enum durability durability;
     bool receipts;
     bool reply_heartbeats;
+    /* nbnet */
+    char *logic;        /* a built-in service, or a shared object's path */
+    char *argument;     /* for its start(); NULL: none */
+    unsigned processes; /* 0: one per core */
+    struct framing_config framing;
 };
 
 struct config {

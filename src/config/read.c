@@ -1,6 +1,7 @@
 /* The walk down the tree: each key is looked up in the table, each value goes through
  * it, and whatever is wrong is reported while the walk goes on. */
 #include "config/read.h"
+#include "config/framing.h"
 #include "config/place.h"
 #include "config/suggest.h"
 #include "config/value.h"
@@ -91,6 +92,8 @@ static void note_place(struct reading *r, const struct schema_key *key,
             ->place = place;
     else if (strcmp(key->path, "http.token_file") == 0)
         r->config->http_token_file_place = place;
+    else if (schema_is_child(key, SCHEMA_LISTENER ".framing"))
+        ((struct listener_config *)owner)->framing.place = place;
     else if (strcmp(key->path, "data_dir") == 0)
         r->config->data_dir_place = place;
     else if (strcmp(key->path, "user") == 0)
@@ -286,10 +289,11 @@ static bool is_same_address(const struct listener_config *a,
 }
 
 /* What one key alone cannot tell. */
-static void check_listener(struct reading *r, const struct listener_config *l,
+static void check_listener(struct reading *r, struct listener_config *l,
                            struct config_place name_place)
 {
     struct config_place place = l->place.line ? l->place : name_place;
+    const char *wrong;
 
     for (const struct listener_config *o = r->config->listeners; o < l; o++) {
         if (is_same_address(o, l))
@@ -297,6 +301,12 @@ static void check_listener(struct reading *r, const struct listener_config *l,
                            "`%s` has the address of `%s`, %s", l->name, o->name,
                            o->address_text);
     }
+    if (l->protocol == PROTOCOL_NBNET &&
+        (wrong = framing_make(&l->framing, l->max_frame)))
+        problem_report(&r->problems,
+                       l->framing.place.line ? l->framing.place : name_place,
+                       "docs/framing.md has examples", "`%s` declares %s", l->name,
+                       wrong);
 }
 
 /* What the other keys mean, and which there are, depends on it. 0: no known one; the
@@ -370,8 +380,12 @@ void read_defaults(struct reading *r)
 
 void read_default_listeners(struct reading *r)
 {
-    if (add_listener(r, "terminals", PROTOCOL_TTMS))
-        (void)add_listener(r, "clients", PROTOCOL_HEARTBEAT);
+    struct listener_config *answers;
+
+    if (add_listener(r, "terminals", PROTOCOL_TTMS) &&
+        add_listener(r, "clients", PROTOCOL_HEARTBEAT) &&
+        (answers = add_listener(r, "answers", PROTOCOL_NBNET)))
+        (void)framing_make(&answers->framing, answers->max_frame);
 }
 
 void read_tree(struct reading *r, struct fy_node *root)

@@ -1,6 +1,7 @@
 /* The table of all keys. A new option is one line here, one field in config.h, and one
  * entry with its reason in etc/holdfast.yaml (a test notices when that is missing). */
 #include "config/schema.h"
+#include "codec/frame.h"
 #include "codec/ttms.h"
 
 static const struct schema_word level_words[] = {
@@ -57,11 +58,33 @@ static const struct schema_word rejoin_words[] = {
     {NULL, 0, NULL},
 };
 
+static const struct schema_word framing_words[] = {
+    {"digits", FRAMING_DIGITS, "decimal digits, with zeros in front"},
+    {"u8", FRAMING_U8, "one byte"},
+    {"u16", FRAMING_U16_BE, "two bytes, the high one first"},
+    {"u16le", FRAMING_U16_LE, "two bytes, the low one first"},
+    {"u32", FRAMING_U32_BE, "four bytes, the high one first"},
+    {"u32le", FRAMING_U32_LE, "four bytes, the low one first"},
+    {"none", FRAMING_NO_LENGTH, "there is none: `end` tells where a frame ends"},
+    {NULL, 0, NULL},
+};
+
+static const struct schema_word counts_words[] = {
+    {"body", FRAMING_COUNTS_BODY, "what the service sees"},
+    {"frame", FRAMING_COUNTS_FRAME, "everything, the length field included"},
+    {NULL, 0, NULL},
+};
+
 #define IN(owner, field)                                                               \
     .offset = offsetof(struct owner, field), .size = sizeof(((struct owner *)0)->field)
 #define GROUP(path_, help_)                                                            \
     {                                                                                  \
         .path = path_, .type = SCHEMA_GROUP, .help = help_                             \
+    }
+/* Of listeners with these protocols. */
+#define GROUP_OF(only_, path_, help_)                                                  \
+    {                                                                                  \
+        .path = path_, .type = SCHEMA_GROUP, .only = only_, .help = help_              \
     }
 #define KEY(path_, type_, field_, default_, min_, max_, words_, help_)                 \
     {                                                                                  \
@@ -84,8 +107,13 @@ static const struct schema_word rejoin_words[] = {
     }
 #define ALL(default_)            .fallback = default_
 #define ONLY(protocol, default_) .fallback = default_, .only = BIT(PROTOCOL_##protocol)
-#define EACH(ttms_, heartbeat_)                                                        \
-    .fallback_of = {[PROTOCOL_TTMS] = ttms_, [PROTOCOL_HEARTBEAT] = heartbeat_}
+/* Those that have devices. */
+#define DEVICES              (BIT(PROTOCOL_TTMS) | BIT(PROTOCOL_HEARTBEAT))
+#define OF_DEVICES(default_) .fallback = default_, .only = DEVICES
+#define EACH(ttms_, heartbeat_, nbnet_)                                                \
+    .fallback_of = {[PROTOCOL_TTMS] = ttms_,                                           \
+                    [PROTOCOL_HEARTBEAT] = heartbeat_,                                 \
+                    [PROTOCOL_NBNET] = nbnet_}
 
 /* clang-format off: one key, one entry. */
 const struct schema_key schema_keys[] = {
@@ -151,12 +179,12 @@ const struct schema_key schema_keys[] = {
     LISTENER(
         "protocol", WORD, protocol, NULL, NULL, protocol_words,
         "What is spoken here. `ttms` is the terminal relay, `heartbeat` the service "
-        "that clients report to.",
+        "that clients report to, `nbnet` the request/answer service.",
         ALL(NULL)),
     LISTENER("address", ADDRESS, address_text, NULL, NULL, NULL,
              "Numeric address and port. The default serves this machine alone; "
              "0.0.0.0:7222 serves every interface.",
-             EACH("127.0.0.1:7222", "127.0.0.1:14000")),
+             EACH("127.0.0.1:7222", "127.0.0.1:14000", "127.0.0.1:9000")),
     LISTENER("durability", WORD, durability, NULL, NULL, durability_words,
              "When a message is written to disk.", ONLY(TTMS, "offline")),
     LISTENER("receipts", BOOL, receipts, NULL, NULL, NULL,
@@ -170,42 +198,65 @@ const struct schema_key schema_keys[] = {
              "What happens to a frame whose check byte is wrong.", ONLY(TTMS, "warn")),
     LISTENER("register_timeout", DURATION, register_timeout_ms, "100ms", "1d", NULL,
              "A connection that did not say who it is after so long is closed.",
-             ALL("30s")),
+             OF_DEVICES("30s")),
     LISTENER("read_timeout", DURATION, read_timeout_ms, "100ms", "1d", NULL,
              "A frame that is not complete after so long closes its connection.",
              ALL("30s")),
-    LISTENER("max_frame", SIZE, max_frame, "64", "16MiB", NULL,
-             "A longer frame closes its connection.", EACH("1MiB", "4KiB")),
+    LISTENER("max_frame", SIZE, max_frame, "64", "512MiB", NULL,
+             "A longer frame closes its connection.", EACH("1MiB", "4KiB", "16MiB")),
 
-    GROUP(SCHEMA_LISTENER ".presence",
-          "When a device that is silent counts as away: `alive`, then `leave`, then "
-          "`close`."),
+    GROUP_OF(DEVICES, SCHEMA_LISTENER ".presence",
+             "When a device that is silent counts as away: `alive`, then `leave`, then "
+             "`close`."),
     LISTENER("presence.rule", WORD, presence.rule, NULL, NULL, rule_words,
-             "How silence is judged.", EACH("none", "cursor")),
+             "How silence is judged.", .only = DEVICES, EACH("none", "cursor", NULL)),
     LISTENER("presence.interval", DURATION, presence.interval_ms, "10ms", "1d", NULL,
              "cursor: the length of an interval. One without a message adds 1 to the "
              "cursor, one with a message takes 1 off.",
-             ALL("10s")),
+             OF_DEVICES("10s")),
     LISTENER("presence.threshold", COUNT, presence.threshold, "1", "10000", NULL,
              "cursor: where the cursor returns to 0, and the device has a strike.",
-             ALL("5")),
+             OF_DEVICES("5")),
     LISTENER("presence.strikes", COUNT, presence.strikes, "1", "10000", NULL,
-             "cursor: so many strikes turn `alive` into `leave`.", ALL("3")),
+             "cursor: so many strikes turn `alive` into `leave`.", OF_DEVICES("3")),
     LISTENER("presence.recover", COUNT, presence.recover, "1", "10000", NULL,
              "cursor: so many intervals in a row with a message turn `leave` into "
              "`alive`, and clear the strikes.",
-             ALL("5")),
+             OF_DEVICES("5")),
     LISTENER("presence.leave_hold", DURATION, presence.leave_hold_ms, "10ms", "36500d",
              NULL,
              "cursor: `leave` for so long becomes `close`, which ends the connection.",
-             ALL("30min")),
+             OF_DEVICES("30min")),
     LISTENER("presence.rejoin", WORD, presence.rejoin, NULL, NULL, rejoin_words,
              "cursor: what a device that was `close` is when it comes back.",
-             ALL("leave")),
+             OF_DEVICES("leave")),
     LISTENER("presence.timeout", DURATION, presence.timeout_ms, "10ms", "36500d", NULL,
              "timeout: a device that was not heard for so long becomes `close`, which "
              "ends the connection.",
-             ALL("60s")),
+             OF_DEVICES("60s")),
+
+    GROUP_OF(BIT(PROTOCOL_NBNET), SCHEMA_LISTENER ".framing",
+             "How requests and answers are told apart: a length field, or an end."),
+    LISTENER("framing.length", WORD, framing.length, NULL, NULL, framing_words,
+             "The length field before each body.", ONLY(NBNET, "digits")),
+    LISTENER("framing.digits", COUNT, framing.digits, "1", "10", NULL,
+             "digits: how many there are.", ONLY(NBNET, "10")),
+    LISTENER("framing.counts", WORD, framing.counts, NULL, NULL, counts_words,
+             "What the length field counts.", ONLY(NBNET, "body")),
+    LISTENER("framing.end", TEXT, framing.end, NULL, NULL, NULL,
+             "Bytes behind each body, for example '\\r\\n' or '\\x03'; single quotes "
+             "let YAML leave them alone. Without a length field they end the body.",
+             ONLY(NBNET, "")),
+
+    LISTENER("logic", TEXT, logic, NULL, NULL, NULL,
+             "What answers: `echo`, `reverse`, or the path of a shared object "
+             "(holdfast/service.h).",
+             ONLY(NBNET, "echo")),
+    LISTENER("argument", TEXT, argument, NULL, NULL, NULL,
+             "Handed to the shared object's start().", ONLY(NBNET, "")),
+    LISTENER("processes", COUNT, processes, "0", "256", NULL,
+             "Processes that serve it. 0: one per core that we may run on.",
+             ONLY(NBNET, "0")),
 
     GROUP("mailbox",
           "Messages that wait for terminals. At a limit the new message is "

@@ -17,6 +17,7 @@ struct framing answers_ten_digits(uint32_t max_frame)
                    .adjust = 10,
                    .min = 1,
                    .max = max_frame},
+        .min_frame = 10,
         .max_frame = max_frame + 10,
     };
 }
@@ -241,7 +242,6 @@ int answers_init(struct answers *a, struct shard *shard, const struct framing *r
     };
     a->replies.max_frame = FRAMING_SIZE_MAX;
     a->replies.length.max = 0;
-    a->replies.min_frame = 0;
     shard->app = a;
     if (scratch && !(a->scratch = malloc(scratch)))
         return ERR_NOMEM;

@@ -18,7 +18,8 @@ MAY_INCLUDE = {
     "store": {"base"},
     "mailbox": {"base", "store"},
     "journal": {"base", "store"},
-    "config": {"base", "codec/ttms.h", "device/presence.h"},  # the words of their enums
+    # the words of their enums, and what a declared framing is
+    "config": {"base", "codec/ttms.h", "codec/frame.h", "device/presence.h"},
     "supervisor": {"base"},
     "session": {"base", "net", "codec", "device", "mailbox", "journal", "config"},
     "http": {"base", "net", "codec", "device", "mailbox", "journal", "config", "session"},

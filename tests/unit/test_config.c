@@ -59,7 +59,11 @@ static void without_a_file_each_protocol_has_a_listener_on_loopback(void **state
     assert_string_equal(c->data_dir, "./holdfast-data");
     assert_null(c->user);
     assert_null(c->file);
-    assert_int_equal(c->listener_count, 2);
+    assert_int_equal(c->listener_count, 3);
+    assert_string_equal(c->listeners[2].name, "answers");
+    assert_int_equal(c->listeners[2].protocol, PROTOCOL_NBNET);
+    assert_int_equal(c->listeners[2].framing.made.length.digits, 10);
+    assert_int_equal(c->listeners[2].framing.made.max_frame, (16 << 20) + 10);
     assert_string_equal(c->listeners[1].name, "clients");
     assert_int_equal(c->listeners[1].protocol, PROTOCOL_HEARTBEAT);
     assert_string_equal(c->listeners[1].address_text, "127.0.0.1:14000");
@@ -140,7 +144,7 @@ static void a_group_with_all_its_keys_commented_out_is_fine(void **state)
     assert_int_equal(c->output_limit, 1 << 20);
     config_free(&c);
     c = load("{}");
-    assert_int_equal(c->listener_count, 2);
+    assert_int_equal(c->listener_count, 3);
     config_free(&c);
 }
 
@@ -356,7 +360,7 @@ static void listeners_are_checked_against_each_other(void **state)
            "      c: {address: '127.0.0.1:1'}\n"
            "      ^\n"
            "    What is spoken here. `ttms` is the terminal relay, `heartbeat` the "
-           "service that clients report to.\n"
+           "service that clients report to, `nbnet` the request/answer service.\n"
            "t.yaml:5:3: `D!` cannot be the name of a listener\n"
            "      D!: {protocol: ttms}\n"
            "      ^~\n"
@@ -436,11 +440,11 @@ static void a_protocol_that_is_not_known_hides_no_other_mistake(void **state)
            "t.yaml:1:24: `hartbeat` is not known here; did you mean `heartbeat`?\n"
            "    listen: {a: {protocol: hartbeat, receipts: true, max_frame: 1}}\n"
            "                           ^~~~~~~~\n"
-           "    protocol: one of ttms, heartbeat\n"
+           "    protocol: one of ttms, heartbeat, nbnet\n"
            "t.yaml:1:61: `1` is too small: the least is 64\n"
            "    listen: {a: {protocol: hartbeat, receipts: true, max_frame: 1}}\n"
            "                                                                ^\n"
-           "    max_frame: 64 to 16MiB, a number of bytes or with KiB, MiB, GiB or "
+           "    max_frame: 64 to 512MiB, a number of bytes or with KiB, MiB, GiB or "
            "TiB\n");
 }
 
@@ -474,6 +478,58 @@ static void two_listeners_may_both_ask_for_any_port(void **state)
     (void)state;
     assert_int_equal(c->listener_count, 2);
     config_free(&c);
+}
+
+static const struct framing *framing_of(const char *keys)
+{
+    static struct framing made;
+    char yaml[256];
+    struct config *c;
+
+    snprintf(yaml, sizeof(yaml),
+             "listen: {a: {protocol: nbnet, max_frame: 100, framing: {%s}}}\n", keys);
+    c = load(yaml);
+    made = c->listeners[0].framing.made;
+    config_free(&c);
+    return &made;
+}
+
+static void a_framing_is_declared(void **state)
+{
+    const struct framing *f;
+
+    (void)state;
+    f = framing_of("length: u16le, counts: frame, end: '\\r\\x03'");
+    assert_int_equal(f->length.form, FRAMING_U16_LE);
+    assert_int_equal(f->length.adjust, 0);
+    assert_int_equal(f->length.min, 5);
+    assert_int_equal(f->length.max, 104);
+    assert_int_equal(f->end.size, 2);
+    assert_memory_equal(f->end.bytes, "\r\x03", 2);
+    assert_int_equal(f->max_frame, 104);
+    f = framing_of("length: none, end: ;");
+    assert_int_equal(f->length.form, FRAMING_NO_LENGTH);
+    assert_int_equal(f->max_frame, 101);
+    f = framing_of("digits: 4");
+    assert_int_equal(f->length.digits, 4);
+    assert_int_equal(f->length.adjust, 4);
+    assert_int_equal(f->length.max, 100);
+}
+
+static void a_framing_that_frames_nothing_is_refused(void **state)
+{
+    (void)state;
+    refuse("listen:\n  a: {protocol: nbnet, framing: {length: none}}\n",
+           "t.yaml:2:42: `a` declares neither a length field nor an end\n"
+           "      a: {protocol: nbnet, framing: {length: none}}\n"
+           "                                             ^~~~\n"
+           "    docs/framing.md has examples\n");
+    refuse("listen:\n  a: {protocol: nbnet, framing: {end: '\\q'}}\n",
+           "t.yaml:2:39: `a` declares an escape that is none of \\n \\r \\t \\0 \\\\ "
+           "\\xNN\n"
+           "      a: {protocol: nbnet, framing: {end: '\\q'}}\n"
+           "                                          ^~~~\n"
+           "    docs/framing.md has examples\n");
 }
 
 static void an_empty_file_is_refused(void **state)
@@ -525,6 +581,8 @@ static void a_file_without_keys_is_refused(void **state)
                       "    write `key: value` lines\n");
 }
 
+#define ANSWERS "answers: {protocol: nbnet}}"
+
 static void a_reload_knows_what_is_new_to_the_worker(void **state)
 {
     static const struct {
@@ -535,24 +593,30 @@ static void a_reload_knows_what_is_new_to_the_worker(void **state)
         {"log: {level: debug, topics: [net]}", true},
         {"supervisor: {max_restarts: 5, stuck_timeout: 3s, max_restart_delay: 1s}",
          true},
-        {"listen: {terminals: {protocol: ttms}, clients: {protocol: heartbeat}}", true},
-        {"listen: {terminals: {protocol: ttms}}", false},
+        {"listen: {terminals: {protocol: ttms}, clients: {protocol: "
+         "heartbeat}, " ANSWERS,
+         true},
+        {"listen: {terminals: {protocol: ttms}, " ANSWERS, false},
+        {"listen: {terminals: {protocol: ttms}, clients: {protocol: heartbeat},"
+         " answers: {protocol: nbnet, framing: {digits: 9}}}",
+         false},
         {"shards: 1", false},
         {"user: joe", false},
         {"data_dir: /x", false},
         {"mailbox: {max_age: 8d}", false},
         {"listen: {terminals: {protocol: ttms, receipts: true},"
-         " clients: {protocol: heartbeat}}",
+         " clients: {protocol: heartbeat}, " ANSWERS,
          false},
         {"listen: {terminals: {protocol: ttms, address: '127.0.0.1:1'},"
-         " clients: {protocol: heartbeat}}",
+         " clients: {protocol: heartbeat}, " ANSWERS,
          false},
-        {"listen: {other: {protocol: ttms}, clients: {protocol: heartbeat}}", false},
+        {"listen: {other: {protocol: ttms}, clients: {protocol: heartbeat}, " ANSWERS,
+         false},
         {"listen: {terminals: {protocol: ttms}, clients: {protocol: heartbeat},"
-         " b: {protocol: ttms, address: '[::1]:1'}}",
+         " answers: {protocol: nbnet}, b: {protocol: ttms, address: '[::1]:1'}}",
          false},
         {"listen: {terminals: {protocol: ttms}, clients: {protocol: heartbeat,"
-         " presence: {strikes: 4}}}",
+         " presence: {strikes: 4}}, " ANSWERS,
          false},
     };
     struct config *a = load("{}");
@@ -675,6 +739,8 @@ int main(void)
         cmocka_unit_test(a_protocol_that_is_not_known_hides_no_other_mistake),
         cmocka_unit_test(a_listeners_name_is_short_and_plain),
         cmocka_unit_test(two_listeners_may_both_ask_for_any_port),
+        cmocka_unit_test(a_framing_is_declared),
+        cmocka_unit_test(a_framing_that_frames_nothing_is_refused),
         cmocka_unit_test(an_empty_file_is_refused),
         cmocka_unit_test(what_is_no_yaml_is_shown_where_it_stops),
         cmocka_unit_test(a_file_without_keys_is_refused),

@@ -63,6 +63,7 @@ static void path_in_example(const struct schema_key *key, uint8_t protocol, char
     static const char *const listeners[PROTOCOL_LIMIT] = {
         [PROTOCOL_TTMS] = "terminals",
         [PROTOCOL_HEARTBEAT] = "clients",
+        [PROTOCOL_NBNET] = "answers",
     };
     const char *rest = key->path;
     size_t n = 0;
@@ -106,8 +107,7 @@ static void check_in_example(struct fy_document *example, const char *text,
 
     if (key->type == SCHEMA_TEXT && !*schema_fallback(key, 0)) {
         /* Not set by default: there as a comment. */
-        snprintf(commented, sizeof(commented),
-                 "\n%s# %s: ", strchr(key->path, '.') ? "  " : "", schema_name(key));
+        snprintf(commented, sizeof(commented), "# %s: ", schema_name(key));
         found = strstr(text, commented) != NULL;
     } else if (!schema_is_of_listener(key)) {
         found = shows(example, key, 0);

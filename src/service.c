@@ -1,0 +1,101 @@
+/* A service process: finds the logic that the settings name and serves it. */
+#include "service.h"
+#include "base/allocator.h"
+#include "session/serve.h"
+#include "supervisor/supervisor.h"
+
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static bool is_usable(const struct hf_service *s, const char *path)
+{
+    if (s->version != HF_SERVICE_VERSION || s->size < sizeof(*s)) {
+        log_error(
+            MAIN,
+            "service refused file=%s: built for version %u of holdfast/service.h, "
+            "this gateway has version %u; compile it again",
+            path, s->version, HF_SERVICE_VERSION);
+        return false;
+    }
+    if (!s->name || !s->logic) {
+        log_error(MAIN, "service refused file=%s: its name or its logic is NULL", path);
+        return false;
+    }
+    return true;
+}
+
+/* The object stays for the life of the process. */
+static const struct hf_service *load(const char *path)
+{
+    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    const struct hf_service *service =
+        object ? dlsym(object, "holdfast_service") : NULL;
+
+    if (!service) {
+        log_error(MAIN, "service refused file=%s: %s", path, dlerror());
+        return NULL;
+    }
+    return is_usable(service, path) ? service : NULL;
+}
+
+static const struct hf_service *find(const char *logic)
+{
+    const struct hf_service *builtin = answers_builtin(logic);
+
+    if (builtin || strchr(logic, '/'))
+        return builtin ? builtin : load(logic);
+    log_error(
+        MAIN,
+        "service refused logic=%s: it is not built in (echo, reverse), nor a path "
+        "with a slash",
+        logic);
+    return NULL;
+}
+
+static void on_ready(void *user)
+{
+    vital_set_ready(user);
+}
+
+static int watch_for_sigterm(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int service_run(const struct config *config, const struct listener_config *listener,
+                int listen_fd, struct vital *vital)
+{
+    struct serve_conf conf = {
+        .name = listener->name,
+        .listen_fd = listen_fd,
+        .stop_fd = watch_for_sigterm(),
+        .framing = &listener->framing.made,
+        .argument = listener->argument ? listener->argument : "",
+        .max_connections = config->max_connections,
+        .max_per_address = config->max_per_address,
+        .output_limit = config->output_limit,
+        .read_timeout_ms = listener->read_timeout_ms,
+        .drain_timeout_ms = config->drain_timeout_ms / 2,
+        .turns = &vital->shards[0].turns,
+        .ready = on_ready,
+        .user = vital,
+    };
+    int rc;
+
+    allocator_setup();
+    conf.service = find(listener->logic);
+    if (!conf.service || conf.stop_fd < 0)
+        return WORKER_HOPELESS;
+    vital_shard_start(vital, 0);
+    rc = serve_run(&conf);
+    vital_shard_stop(vital, 0);
+    close(conf.stop_fd);
+    return rc == OK ? EXIT_SUCCESS : rc == ERR_INVALID ? WORKER_HOPELESS : EXIT_FAILURE;
+}
