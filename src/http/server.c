@@ -205,7 +205,8 @@ static int start_library(struct http_server *s)
         MHD_OPTION_CONNECTION_LIMIT, s->conf.max_connections,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
         MHD_OPTION_CONNECTION_TIMEOUT, 0u, /* deadlines are ours */
-        MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        /* server_check.c refuses more, and says why */
+        MHD_OPTION_STRICT_FOR_CLIENT, s->cuts_in_place ? 0 : 1,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
         MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
@@ -258,6 +259,7 @@ int http_new(const struct http_conf *conf, struct http_server **out)
     s->library.ready = on_library_ready;
     s->listener.ready = on_acceptable;
     s->tick.expired = on_tick;
+    s->cuts_in_place = strncmp(MHD_get_version(), "0.", 2) == 0;
     guard_init(&s->guard);
     for (int i = 0; i < CLIENT_STATES; i++)
         list_init(&s->in[i]);

@@ -247,6 +247,9 @@ void http_stream(struct http_server *s, http_handle h, unsigned status,
         s->stats.streams++;
         c->streaming = st;
         add_headers(c, r, type ? type : "application/json", headers);
+        /* Or the library sends the last chunk although HEAD has no body. */
+        if (c->is_head)
+            MHD_set_response_options(r, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
     }
     if (c)
         keep_answer(c, status, r);

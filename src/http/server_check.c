@@ -33,7 +33,9 @@ static const char *const single_names[] = {
 };
 
 struct head {
-    const char *at;  /* where the next line has to begin in the library's memory */
+    size_t size;
+    const char *at;  /* where the next line has to begin in the library's memory; NULL:
+                       it does not keep them there */
     const char *end; /* behind the empty line */
     unsigned count;
     const char *wrong;
@@ -61,11 +63,13 @@ static void refuse_form(struct client *c, const char *what)
 
 /* ---- lines ---- */
 
-/* The library cut the head into strings where it stands, so each line must be followed
- * by two zeros, once CR and LF, and then by the next one. A NUL, a folded line or a
- * bare LF leaves a gap. */
+/* The library (before 1.0, which refuses these itself) cut the head into strings where
+ * it stands, so each line must be followed by two zeros, once CR and LF, and then by
+ * the next one. A NUL, a folded line or a bare LF leaves a gap. */
 static bool skip_line_end(struct head *head)
 {
+    if (!head->at)
+        return true;
     if (head->end - head->at < 2 || head->at[0] || head->at[1])
         return false;
     head->at += 2;
@@ -74,6 +78,8 @@ static bool skip_line_end(struct head *head)
 
 static const char *check_line(struct head *head, const char *name, const char *value)
 {
+    if (!head->at)
+        return NULL;
     if (name != head->at || value < name + strlen(name) || value > head->end)
         return "a folded header, or a NUL byte";
     head->at = value + strlen(value);
@@ -82,6 +88,10 @@ static const char *check_line(struct head *head, const char *name, const char *v
 
 static const char *check_value(const char *value)
 {
+    size_t n = strlen(value);
+
+    if (n > 0 && strchr(" \t", value[n - 1]))
+        return "blanks behind a header's value";
     for (; *value; value++) {
         if (((unsigned char)*value < ' ' && *value != '\t') || *value == 0x7f)
             return "a control character in a header";
@@ -126,14 +136,17 @@ static const char *read_head(struct client *c, struct head *head, const char *me
     const union MHD_ConnectionInfo *size =
         MHD_get_connection_info(c->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 
-    head->end = method + size->header_size;
-    head->at = version + strlen(version);
+    head->size = size->header_size;
     head->http10 = strcmp(version, "HTTP/1.0") == 0;
     if (!rules_is_token(method))
         return "a bad method";
-    if (c->line != method + strlen(method) + 1 ||
-        version != c->line + buf_used(&c->raw) + 1 || !skip_line_end(head))
-        return "a bad first line";
+    if (c->server->cuts_in_place) {
+        head->end = method + head->size;
+        head->at = version + strlen(version);
+        if (c->line != method + strlen(method) + 1 ||
+            version != c->line + buf_used(&c->raw) + 1 || !skip_line_end(head))
+            return "a bad first line";
+    }
     MHD_get_connection_values(c->connection, MHD_HEADER_KIND, on_header, head);
     if (head->wrong || head->count > HEADERS_MAX)
         return head->wrong;
@@ -142,12 +155,12 @@ static const char *read_head(struct client *c, struct head *head, const char *me
 
 /* ---- meaning ---- */
 
-static void check_size(struct client *c, const struct head *head, const char *method)
+static void check_size(struct client *c, const struct head *head)
 {
     if (buf_used(&c->raw) > TARGET_MAX)
         refuse(c, MHD_HTTP_URI_TOO_LONG, "too-large",
                "the target has more than %d bytes", TARGET_MAX);
-    else if (head->end - method > HEAD_MAX)
+    else if (head->size > HEAD_MAX)
         refuse(c, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "too-large",
                "request line and headers have more than %d bytes", HEAD_MAX);
     else if (head->count > HEADERS_MAX)
@@ -192,7 +205,8 @@ static void check_method(struct client *c, const char *method)
 #undef X
     };
 
-    if (strcmp(method, "HEAD") == 0)
+    c->is_head = strcmp(method, "HEAD") == 0;
+    if (c->is_head)
         method = words[HTTP_GET];
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         if (strcmp(method, words[i]) == 0) {
@@ -227,7 +241,11 @@ static void check_page(struct client *c, const struct head *head)
     const char *origin = head->value[HEADER_ORIGIN];
     const char *site = head->value[HEADER_SITE];
 
-    if (!rules_host_is_ours(host, &conf->address, conf->hosts))
+    struct slice name;
+
+    if (rules_split_host(host, &name) < 0)
+        refuse(c, MHD_HTTP_BAD_REQUEST, "bad-request", "Host is not a name or address");
+    else if (!rules_host_is_ours(host, &conf->address, conf->hosts))
         refuse(c, MHD_HTTP_FORBIDDEN, "forbidden-origin",
                "Host is not an address or a name of this gateway (http.hosts)");
     else if (origin && !rules_origin_is_ours(origin, host, conf->hosts))
@@ -285,7 +303,7 @@ void check_head(struct client *c, const char *method, const char *version)
     else if (!head.value[HEADER_HOST])
         refuse_form(c, "no Host header");
     else
-        check_size(c, &head, method);
+        check_size(c, &head);
     check_meaning(c, &head, method);
     c->gzip = rules_accepts_gzip(
         MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND,

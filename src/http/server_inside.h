@@ -79,6 +79,7 @@ struct client {
     size_t dropped;
     struct refusal refusal;
     enum http_method method;
+    bool is_head;
     bool gzip;
     const char *problem_headers; /* may be NULL */
 
@@ -108,6 +109,7 @@ struct http_server {
     struct list in[CLIENT_STATES];
     z_stream deflate;
     bool can_deflate;
+    bool cuts_in_place; /* the library, a request's head: see server_check.c */
     struct http_stats stats;
     pthread_t thread;
     bool started;

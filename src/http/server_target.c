@@ -147,7 +147,7 @@ static const char *parse_authority(struct slice *rest, struct target *t, char **
     if (rest->size && rest->data[0] == '/')
         return NULL;
     if (rest->size < n || strncasecmp((const char *)rest->data, scheme, n) != 0)
-        return "a target that is no path";
+        return "neither a path nor http:// at its beginning";
     while (end < rest->size && !strchr("/?", rest->data[end]))
         end++;
     t->authority = *to;
