@@ -525,6 +525,33 @@ static void events_dropped_while_it_fails_leave_the_store_later(void **state)
     EXPECT_READ(0, "7 8 9 10");
 }
 
+static void more_than_one_transaction_takes_is_written_in_order(void **state)
+{
+    enum { MANY = 40000 };
+    uint32_t a = feed_new_card(jig.feeds[0]);
+
+    (void)state;
+    journal_close(&jig.journal);
+    jig.conf.keep = MANY;
+    jig.conf.backlog_bytes = 64 << 20;
+    jig_open();
+    jig_tell(0, MANY); /* in one batch */
+    jig_keep(0, a, "00000001", 1);
+    jig_turn();
+    assert_int_equal(store_mem_commits(&journal_store), 2 + 3);
+    store_mem_fail(&journal_store, MEM_COMMIT, 2, 1, ERR_IO);
+    jig_tell(0, MANY);
+    jig_keep(0, a, "00000001", 2);
+    jig_turn();
+    assert_int_equal(journal_health(jig.journal), ERR_IO);
+    jig_pass(1);
+    assert_int_equal(journal_health(jig.journal), OK);
+    assert_int_equal(store_mem_records(&journal_store), MANY + 1 + CLAIM);
+    jig_restart();
+    assert_string_equal(jig.cards, "00000001:2");
+    assert_int_equal(jig.journal->ring.count, MANY);
+}
+
 static void the_delay_between_attempts_grows_to_half_a_minute(void **state)
 {
     (void)state;
@@ -925,6 +952,7 @@ int main(void)
         RIGGED(a_failed_sync_publishes_and_writes_later_nothing_twice),
         RIGGED(a_full_disk_publishes_and_recovers_by_itself),
         RIGGED(events_dropped_while_it_fails_leave_the_store_later),
+        RIGGED(more_than_one_transaction_takes_is_written_in_order),
         RIGGED(the_delay_between_attempts_grows_to_half_a_minute),
         RIGGED(one_line_says_that_it_fails_and_one_that_it_works_again),
         RIGGED(two_stores_in_memory_fail_each_for_itself),
