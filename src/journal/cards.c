@@ -68,8 +68,6 @@ int cards_hold(struct cards *c, uint32_t number, struct slice entry)
     h->size = (uint8_t)entry.size;
     if (entry.size > 0)
         memcpy(h->entry, entry.data, entry.size);
-    else if (slot->seq == 0)
-        release(c, h); /* it never got as far as the store */
     return OK;
 }
 

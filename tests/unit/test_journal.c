@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "journalrig.h"
 
 #include <sys/mman.h>
@@ -40,6 +41,19 @@ static void events_survive_a_restart_and_numbers_go_on(void **state)
     jig_turn();
     EXPECT_READ(last, "3");
     assert_true(jig.cursor >= last + CLAIM_REACH);
+}
+
+static void what_is_not_published_is_not_read(void **state)
+{
+    uint64_t newest;
+
+    (void)state;
+    jig_tell(0, 3);
+    jig_turn();
+    newest = jig.journal->visible--; /* as while its commit is under way */
+    EXPECT_READ(0, "1 2");
+    assert_int_equal(journal_newest(jig.journal), newest - 1);
+    jig.journal->visible = newest;
 }
 
 static void both_feeds_share_one_order_and_keep_their_own(void **state)
@@ -496,6 +510,7 @@ static void a_full_disk_publishes_and_recovers_by_itself(void **state)
     jig_keep(0, a, "00000001", 2);
     jig_turn();
     assert_int_equal(journal_health(jig.journal), ERR_NOSPACE);
+    assert_int_equal(journal_stats(jig.journal).failures, 1); /* not tried in vain */
     assert_int_equal(store_mem_records(&journal_store), 1 + CLAIM);
     store_mem_set_full(&journal_store, false);
     jig_pass(6);
@@ -523,6 +538,37 @@ static void events_dropped_while_it_fails_leave_the_store_later(void **state)
     assert_int_equal(store_mem_records(&journal_store), 4 + CLAIM);
     jig_restart();
     EXPECT_READ(0, "7 8 9 10");
+}
+
+static void so_do_those_that_a_failed_commit_left_behind(void **state)
+{
+    (void)state;
+    journal_close(&jig.journal);
+    jig.conf.keep = 4;
+    jig_open();
+    store_mem_keep_failed_commit(&journal_store);
+    store_mem_fail(&journal_store, MEM_COMMIT, 1, 1, ERR_IO);
+    for (int i = 0; i < 3; i++) {
+        jig_tell(0, 2);
+        jig_turn();
+    }
+    assert_int_equal(store_mem_records(&journal_store), 2 + CLAIM);
+    jig_pass(1);
+    assert_int_equal(store_mem_records(&journal_store), 4 + CLAIM);
+    jig_restart();
+    EXPECT_READ(0, "3 4 5 6");
+}
+
+static void the_end_makes_one_more_attempt(void **state)
+{
+    (void)state;
+    jig.now_ms = clock_mono_ms() + 1000000;
+    store_mem_fail(&journal_store, MEM_COMMIT, 1, 1, ERR_IO);
+    jig_tell(0, 2);
+    jig_turn();
+    assert_int_equal(store_mem_records(&journal_store), CLAIM);
+    jig_restart();
+    EXPECT_READ(0, "1 2");
 }
 
 static void more_than_one_transaction_takes_is_written_in_order(void **state)
@@ -573,6 +619,10 @@ static void the_delay_between_attempts_grows_to_half_a_minute(void **state)
     jig.now_ms += 30000;
     jig_turn();
     assert_int_equal(journal_health(jig.journal), OK);
+    store_mem_fail(&journal_store, MEM_COMMIT, 1, 1, ERR_IO);
+    jig_tell(0, 1);
+    jig_turn();
+    assert_int_equal(jig.journal->due_ms - jig.now_ms, 100); /* it worked meanwhile */
 }
 
 static unsigned count_lines(const char *text, const char *what)
@@ -930,6 +980,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RIGGED(events_are_read_in_the_order_of_their_telling),
         RIGGED(events_survive_a_restart_and_numbers_go_on),
+        RIGGED(what_is_not_published_is_not_read),
         RIGGED(both_feeds_share_one_order_and_keep_their_own),
         RIGGED(only_the_newest_events_are_kept),
         RIGGED(a_start_that_keeps_fewer_removes_the_others),
@@ -952,6 +1003,9 @@ int main(void)
         RIGGED(a_failed_sync_publishes_and_writes_later_nothing_twice),
         RIGGED(a_full_disk_publishes_and_recovers_by_itself),
         RIGGED(events_dropped_while_it_fails_leave_the_store_later),
+        RIGGED(so_do_those_that_a_failed_commit_left_behind),
+        RIGGED(the_end_makes_one_more_attempt),
+
         RIGGED(more_than_one_transaction_takes_is_written_in_order),
         RIGGED(the_delay_between_attempts_grows_to_half_a_minute),
         RIGGED(one_line_says_that_it_fails_and_one_that_it_works_again),
