@@ -1,7 +1,8 @@
 /* From the command line to the gateway, or to a command for people. */
 #include "base/log.h"
-#include "cli/mail.h"
+#include "cli/commands.h"
 #include "config/config.h"
+#include "config/suggest.h"
 #include "gateway.h"
 
 #include <fcntl.h>
@@ -11,33 +12,40 @@
 #include <string.h>
 #include <unistd.h>
 
+static const struct command {
+    const char *name, *text;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+#define X(name, text) {"holdfast " #name, text, cli_##name},
+    CLI_COMMANDS(X)
+#undef X
+};
+
 static const char help[] =
     "usage: holdfast [OPTIONS]             run the gateway, in the foreground\n"
-    "       holdfast -t [OPTIONS]          check the configuration and show what it "
-    "does\n"
-    "       holdfast mail COMMAND ...      look at stored messages; `holdfast mail "
-    "--help`\n"
+    "       holdfast -t [OPTIONS]          check the settings and show what they do\n"
+    "       holdfast COMMAND ...           see below\n"
     "\n"
-    "Relays binary messages between TCP terminals and loses none. Without a "
-    "configuration\n"
-    "it serves the terminal relay on 127.0.0.1:7222 and keeps its data in\n"
-    "./holdfast-data.\n"
+    "Keeps a fleet of TCP devices connected, relays their messages and loses none.\n"
+    "Without a configuration it serves the terminal relay on 127.0.0.1:7222, and "
+    "keeps\n"
+    "its data in ./holdfast-data.\n"
     "\n"
     "  -c, --config FILE      settings, in YAML; etc/holdfast.yaml shows them all\n"
     "  -t, --test             check the settings and exit\n"
     "      --data DIR         keep the data there, whatever the settings say\n"
     "      --log-level LEVEL  error, warn, info (default) or debug\n"
-    "  -T, --topics LIST      let every line of these topics pass, for example "
-    "net,codec\n"
+    "  -T, --topics LIST      let every line of these topics pass, such as net,codec\n"
     "      --help-config      list all settings with default, range and meaning\n"
     "      --version          print the version\n"
     "  -h, --help             print this\n"
     "\n"
     "Signals: TERM or INT drains and ends, a second one ends at once; HUP reads the\n"
     "configuration again.\n"
-    "Exit status: 0 ended in order; 1 a failure while running; 2 the command line or "
-    "the\n"
-    "configuration is wrong.\n";
+    "Exit status: 0 ended in order; 1 a failure while running; 2 the command line or\n"
+    "the configuration is wrong.\n"
+    "\n"
+    "Commands; each has its own --help:\n";
 
 enum { OPTION_DATA = 256, OPTION_LEVEL, OPTION_HELP_CONFIG, OPTION_VERSION };
 
@@ -68,6 +76,8 @@ static int finish_output(void)
 static int print_help(void)
 {
     fputs(help, stdout);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        printf("  %-16s %s\n", commands[i].name, commands[i].text);
     return finish_output();
 }
 
@@ -104,6 +114,36 @@ static bool check_log_options(const struct gateway_options *o)
     return true;
 }
 
+/* What follows "holdfast " in the table. */
+static const char *short_name(const struct command *c)
+{
+    return strchr(c->name, ' ') + 1;
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(short_name(&commands[i]), name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    struct suggestion near = suggest_for(name);
+
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        suggest_consider(&near, short_name(&commands[i]));
+    if (find_command(name))
+        fprintf(stderr, "holdfast: `%s` comes first: holdfast %s ...\n", name, name);
+    else if (near.best)
+        fprintf(stderr, "holdfast: there is no command `%s`; did you mean `%s`?\n",
+                name, near.best);
+    else
+        fprintf(stderr, "holdfast: there is no command `%s`\n", name);
+    return usage_error();
+}
+
 static int run_gateway(int argc, char **argv)
 {
     struct gateway_options options = {0};
@@ -137,10 +177,8 @@ static int run_gateway(int argc, char **argv)
             return usage_error();
         }
     }
-    if (optind < argc) {
-        fprintf(stderr, "holdfast: there is no command `%s`\n", argv[optind]);
-        return usage_error();
-    }
+    if (optind < argc)
+        return unknown_command(argv[optind]);
     if (!check_log_options(&options))
         return usage_error();
     return only_check ? gateway_check(&options) : gateway_run(&options);
@@ -161,8 +199,11 @@ static void hold_standard_streams(void)
 
 int main(int argc, char **argv)
 {
+    const struct command *command = argc > 1 ? find_command(argv[1]) : NULL;
+
     hold_standard_streams();
-    if (argc > 1 && strcmp(argv[1], "mail") == 0)
-        return cli_mail(argc - 1, argv + 1);
-    return run_gateway(argc, argv);
+    if (!command)
+        return run_gateway(argc, argv);
+    argv[1] = (char *)command->name; /* getopt complains under that name */
+    return command->run(argc - 1, argv + 1);
 }

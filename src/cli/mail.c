@@ -1,7 +1,7 @@
-#include "cli/mail.h"
+#include "cli/mail_inside.h"
 
 #include "base/clock.h"
-#include "cli/mail_inside.h"
+#include "cli/commands.h"
 #include "config/config.h"
 
 #include <fcntl.h>
@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <unistd.h>
-
-#define EXIT_USAGE 2
 
 static const char help[] =
     "usage: holdfast mail list            who has mail waiting, how much, how old\n"
@@ -134,8 +132,7 @@ int cli_mail(int argc, char **argv)
         {"help", no_argument, NULL, 'h'},
         {0},
     };
-    struct command c = {.now_ms = clock_wall_ms(),
-                        .output = isatty(STDOUT_FILENO) ? OUTPUT_EYES : OUTPUT_COLUMNS};
+    struct command c = {.now_ms = clock_wall_ms(), .output = table_output()};
     const struct verb *verb = NULL;
     const char *file = NULL;
     int option;
