@@ -1,13 +1,15 @@
 /* Puts the parts together: the store and its writer, a shard per core with its relay
- * and mailbox, the listeners. Then waits for SIGTERM and takes everything down in
- * order, so that nothing accepted is lost. */
+ * and mailbox, the journal, the listeners. Then waits for SIGTERM and takes everything
+ * down in order, so that nothing accepted is lost. */
 #include "worker.h"
 #include "base/allocator.h"
 #include "base/cores.h"
 #include "http/server.h"
+#include "journal/journal.h"
 #include "mailbox/writer.h"
 #include "net/options.h"
 #include "session/relay.h"
+#include "session/tracker.h"
 #include "session/heartbeat.h"
 #include "session/ttms.h"
 #include "supervisor/crash.h"
@@ -21,7 +23,8 @@
 /* Descriptors that are not connections: epolls, store, logs, and some to spare. */
 #define SPARE_DESCRIPTORS 64
 
-#define MAX_DEVICES       (4u * 1024 * 1024) /* all shards together */
+/* Events and cards in memory on their way to the disk; then events are lost. */
+#define JOURNAL_BACKLOG (64u << 20)
 
 /* What a listener's `conf` points to. */
 union settings {
@@ -36,11 +39,13 @@ struct worker {
     unsigned shard_count;
     struct shard *shards;
     struct relay_group group;
+    struct tracker_group *tracker;
     struct listener *listeners; /* those served here */
     size_t listener_count;
     union settings *settings;
     struct limits *limits;
     struct mail_writer *writer;
+    struct journal *journal;
     struct http_server *http; /* NULL: off */
     unsigned running;         /* shards with a thread */
     /* Shards report the steps of the end here. */
@@ -239,14 +244,16 @@ static int make_listeners(struct worker *w, const int *fds)
             continue; /* it has processes of its own */
         kind->make(l, &w->settings[i]);
         w->settings[i].common.presence = l->presence;
-        w->listeners[w->listener_count++] = (struct listener){
+        w->listeners[w->listener_count] = (struct listener){
             .name = l->name,
             .fd = fds[i],
             .ops = &kind->ops->conn,
             .conf = &w->settings[i],
+            .index = (uint16_t)w->listener_count,
             .register_timeout_ms = l->register_timeout_ms,
             .read_timeout_ms = l->read_timeout_ms,
         };
+        w->listener_count++;
         options_set(fds[i], l->name);
         options_limit_send(fds[i], l->name, (int)(w->config->output_limit / 4));
     }
@@ -335,7 +342,8 @@ static int make_shards(struct worker *w)
     w->group = (struct relay_group){
         .count = w->shard_count,
         .key = hash_key_random(),
-        .max_devices = MAX_DEVICES / w->shard_count,
+        .tracker = w->tracker,
+        .max_devices = config->max_devices,
         .max_messages = config->mailbox_max_messages,
         .max_bytes = config->mailbox_max_bytes,
         .relays = calloc(w->shard_count, sizeof(*w->group.relays)),
@@ -347,6 +355,44 @@ static int make_shards(struct worker *w)
         if ((rc = make_shard(w, i)) < 0)
             return rc;
     return OK;
+}
+
+static int make_tracker(struct worker *w)
+{
+    const struct config *config = w->config;
+    struct journal_conf journal_conf = {
+        .engine = &store_lmdb,
+        .dir = config->data_dir,
+        .keep = config->events_keep,
+        .max_cards = config->max_devices,
+        .backlog_bytes = JOURNAL_BACKLOG,
+    };
+    struct tracker_conf conf = {
+        .listeners = w->listeners,
+        .listener_count = w->listener_count,
+        .restart_grace_ms = config->restart_grace_ms,
+        .forget_after_ms = config->forget_after_ms,
+    };
+    int rc = journal_new(&journal_conf, &w->journal);
+
+    if (rc < 0)
+        return rc;
+    conf.journal = w->journal;
+    return tracker_group_new(&conf, &w->tracker);
+}
+
+static int on_card(void *user, uint32_t number, const struct card *card)
+{
+    struct worker *w = user;
+
+    return tracker_adopt(&w->group, number, card);
+}
+
+static int open_journal(struct worker *w)
+{
+    int rc = journal_open(w->journal, on_card, w);
+
+    return rc < 0 ? rc : journal_start(w->journal);
 }
 
 static int on_found(void *user, const struct id *id, const struct mail_record *record)
@@ -371,11 +417,13 @@ static void dismantle(struct worker *w)
 {
     http_free(&w->http);
     mail_writer_close(&w->writer);
+    journal_close(&w->journal);
     for (unsigned i = 0; w->group.relays && w->shards && i < w->shard_count; i++) {
         mailbox_free(&w->group.relays[i].mailbox);
         relay_fini(&w->group.relays[i]);
         shard_fini(&w->shards[i]);
     }
+    tracker_group_free(&w->tracker);
     free(w->group.relays);
     free(w->shards);
     free(w->listeners);
@@ -401,10 +449,15 @@ static int start(struct worker *w, const int *listener_fds)
         return rc;
     if ((rc = mail_writer_new(&writer_conf, &w->writer)) < 0)
         return rc;
+    if ((rc = make_tracker(w)) < 0)
+        return rc;
     if ((rc = make_shards(w)) < 0)
+        return rc;
+    if ((rc = open_journal(w)) < 0)
         return rc;
     if ((rc = open_store(w)) < 0)
         return rc;
+    tracker_start(&w->group);
     for (; w->running < w->shard_count; w->running++)
         if ((rc = shard_start(&w->shards[w->running])) < 0)
             return rc;

@@ -82,6 +82,11 @@ struct config {
     uint32_t max_per_address; /* 0: no limit */
     uint32_t output_limit; /* bytes per connection, not yet acknowledged by its TCP */
 
+    uint32_t max_devices;
+    int64_t forget_after_ms;
+    int64_t restart_grace_ms;
+    uint32_t events_keep;
+
     uint64_t mailbox_max_messages;
     uint64_t mailbox_max_bytes;
     int64_t mailbox_max_age_ms; /* 0: no limit */

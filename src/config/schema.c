@@ -258,6 +258,20 @@ const struct schema_key schema_keys[] = {
              "Processes that serve it. 0: one per core that we may run on.",
              ONLY(NBNET, "0")),
 
+    GROUP("registry", "What is remembered of devices."),
+    KEY("registry.max_devices", COUNT, max_devices, "1000000", "1", "16000000", NULL,
+        "Devices known at once. When the table is full, the one gone longest, without "
+        "mail, is forgotten for a new one; if there is none, the new one is refused."),
+    KEY("registry.forget_after", DURATION, forget_after_ms, "30d", "1s", "36500d", NULL,
+        "A device that is gone for so long, without mail, is forgotten."),
+    KEY("registry.restart_grace", DURATION, restart_grace_ms, "60s", "0s", "1d", NULL,
+        "How long devices have to come back after a restart of the gateway before "
+        "they are closed as not_back."),
+
+    GROUP("events", "The log of what happened to devices."),
+    KEY("events.keep", COUNT, events_keep, "100000", "100", "10000000", NULL,
+        "How many of the newest events are kept, in memory and on disk."),
+
     GROUP("mailbox",
           "Messages that wait for terminals. At a limit the new message is "
           "refused and said so; one that was accepted is never dropped for it."),

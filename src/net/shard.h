@@ -20,6 +20,7 @@ struct listener {
     int fd; /* listening, non-blocking; belongs to the supervisor */
     const struct conn_ops *ops;
     const void *conf; /* the session's settings */
+    uint16_t index;   /* among the listeners */
     int64_t register_timeout_ms;
     int64_t read_timeout_ms;
 };

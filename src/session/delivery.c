@@ -3,6 +3,7 @@
 #include "session/delivery.h"
 #include "base/log.h"
 #include "session/holds.h"
+#include "session/tracker.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -44,12 +45,14 @@ static bool has_room(const struct relay *r, const struct terminal *t, size_t siz
     return used == 0 || used + size <= output_limit(r);
 }
 
-/* Candidates stand at the front of the offline ones. */
+/* One that never was more than the address of some mail. They stand at the front of the
+ * offline ones; of those that were connected the tracker takes care. */
 static void may_be_forgotten(struct relay *r, struct terminal *t)
 {
     struct list *offline = &r->in[DELIVERY_OFFLINE];
 
-    if (t->delivery != DELIVERY_OFFLINE || t->is_idle || !mailqueue_is_idle(&t->mail))
+    if (t->delivery != DELIVERY_OFFLINE || t->is_idle || t->epoch > 0 ||
+        !mailqueue_is_idle(&t->mail))
         return;
     t->is_idle = true;
     r->idle++;
@@ -62,13 +65,15 @@ void delivery_forget_idle(struct relay *r)
     struct list *offline = &r->in[DELIVERY_OFFLINE];
 
     while (r->idle) {
-        struct terminal *t = CONTAINER_OF(list_pop(offline), struct terminal, link);
+        struct terminal *t = CONTAINER_OF(list_first(offline), struct terminal, link);
 
         is_needed(r, t);
-        if (mailqueue_is_idle(&t->mail))
-            registry_remove(&r->terminals, &t->device);
-        else
+        if (mailqueue_is_idle(&t->mail)) {
+            relay_forget(r, t);
+        } else {
+            list_remove(offline, &t->link);
             list_append(offline, &t->link);
+        }
     }
 }
 
@@ -264,6 +269,7 @@ void delivery_on_delivered(struct relay *r, struct terminal *t,
         return;
     r->stats.frames_delivered++;
     t->delivered_ms = (uint32_t)r->shard->loop.now_ms;
+    t->messages_out++;
     if (note->stored)
         mailbox_remove(r->mailbox, &t->mail, note->position);
     if (note->session)
@@ -325,8 +331,13 @@ void delivery_attach(struct relay *r, struct terminal *t, struct conn *c)
 {
     struct conn *old = t->conn;
 
+    if (!old) {
+        t->waiters = NULL;
+        t->watch = NULL;
+    }
     t->conn = c;
     t->delivered_ms = (uint32_t)r->shard->loop.now_ms;
+    tracker_attached(r, t, old);
     if (!old) {
         enter(r, t, DELIVERY_DRAINING);
         catch_up(r, t);
@@ -347,6 +358,8 @@ void delivery_detach(struct relay *r, struct terminal *t, bool stays)
     struct handing_back h = {.relay = r, .terminal = t};
     struct output *owed = conn_output(t->conn);
 
+    holds_release(r, &t->waiters);
+    tracker_detached(r, t, stays ? "renamed" : close_reason_word(t->conn->reason));
     t->conn = NULL;
     if (owed && stays)
         output_disown(owed, to_heir_or_mailbox, &h);
@@ -354,8 +367,6 @@ void delivery_detach(struct relay *r, struct terminal *t, bool stays)
         output_give_back(owed, to_heir_or_mailbox, &h);
     mailbox_unload(r->mailbox, &t->mail);
     enter(r, t, DELIVERY_OFFLINE);
-    holds_release(r, &t->waiters);
-    may_be_forgotten(r, t);
 }
 
 uint64_t delivery_purge(struct relay *r, struct terminal *t)

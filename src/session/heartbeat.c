@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "session/delivery.h"
 #include "session/login.h"
+#include "session/tracker.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -152,6 +153,7 @@ static bool on_text(struct conn *c, struct slice text, struct slice in)
 static size_t on_input(struct conn *c, struct slice in, bool more_waits)
 {
     const struct framing *framing = &settings_of(c)->framing;
+    uint32_t heard_before = c->rx_frames;
     size_t size = in.size;
 
     while (in.size) {
@@ -171,6 +173,8 @@ static size_t on_input(struct conn *c, struct slice in, bool more_waits)
             break;
         in = slice_from(in, (size_t)used);
     }
+    if (c->rx_frames != heard_before && !c->moved && !conn_is_closing(c))
+        tracker_heard(relay_of(c), session_of(c)->self);
     return size - in.size;
 }
 

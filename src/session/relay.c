@@ -8,6 +8,7 @@
 #include "session/holds.h"
 #include "session/receipts.h"
 #include "session/session.h"
+#include "session/tracker.h"
 
 #include <assert.h>
 
@@ -26,22 +27,63 @@ unsigned relay_shard_of(const struct relay_group *g, uint64_t hash)
     return (unsigned)((hash >> 32) * g->count >> 32);
 }
 
+static struct terminal *make_terminal(struct relay *r, const struct id *id,
+                                      uint64_t hash)
+{
+    struct device *d = registry_try_add(&r->terminals, id, hash);
+    struct terminal *t;
+
+    if (!d)
+        return NULL;
+    t = terminal_of(d);
+    t->delivery = DELIVERY_OFFLINE;
+    t->presence = PRESENCE_CLOSE;
+    list_append(&r->in[DELIVERY_OFFLINE], &t->link);
+    atomic_fetch_add_explicit(&r->group->devices, 1, memory_order_relaxed);
+    return t;
+}
+
+static bool has_room_for_one(struct relay *r)
+{
+    return atomic_load_explicit(&r->group->devices, memory_order_relaxed) <
+               r->group->max_devices ||
+           tracker_make_room(r);
+}
+
 struct terminal *relay_terminal(struct relay *r, const struct id *id, uint64_t hash)
 {
     struct device *d = registry_find(&r->terminals, id, hash);
-    struct terminal *t;
+    struct terminal *t = NULL;
+    const char *reason = "max_devices";
 
-    if (d)
+    if (LIKELY(d))
         return terminal_of(d);
-    if (r->terminals.used >= r->group->max_devices ||
-        !(d = registry_try_add(&r->terminals, id, hash))) {
-        LOG_THROTTLED(LOG_WARN, SESSION, "relay refused a device reason=max_devices");
-        return NULL;
+    if (has_room_for_one(r)) {
+        t = make_terminal(r, id, hash);
+        reason = "no_memory";
     }
-    t = terminal_of(d);
-    t->delivery = DELIVERY_OFFLINE;
-    list_append(&r->in[DELIVERY_OFFLINE], &t->link);
+    if (!t)
+        tracker_refused(r, reason);
     return t;
+}
+
+struct terminal *relay_remember(struct relay_group *g, const struct id *id,
+                                struct relay **home)
+{
+    uint64_t hash = relay_hash(g, id);
+    struct relay *r = &g->relays[relay_shard_of(g, hash)];
+    struct device *d = registry_find(&r->terminals, id, hash);
+
+    *home = r;
+    return d ? terminal_of(d) : make_terminal(r, id, hash);
+}
+
+void relay_forget(struct relay *r, struct terminal *t)
+{
+    assert(!t->conn && mailqueue_is_idle(&t->mail));
+    list_remove(&r->in[DELIVERY_OFFLINE], &t->link);
+    registry_remove(&r->terminals, &t->device);
+    atomic_fetch_sub_explicit(&r->group->devices, 1, memory_order_relaxed);
 }
 
 bool relay_knows(const struct relay *r, const struct route *way)
@@ -166,6 +208,7 @@ void relay_after_writes(struct shard *s)
     mailbox_flush(r->mailbox);
     delivery_forget_idle(r);
     exchange_send(r);
+    tracker_flush(r);
     if (!list_is_empty(&r->receipts_due))
         s->loop.again = true;
 }
@@ -180,13 +223,16 @@ static void on_tick(struct timer *t, int64_t now_ms)
 
 bool relay_is_settled(const struct relay *r)
 {
-    return exchange_is_settled(r) && mailbox_unanswered(r->mailbox) == 0;
+    return exchange_is_settled(r) && mailbox_unanswered(r->mailbox) == 0 &&
+           tracker_is_settled(r);
 }
 
 /* ---- life ---- */
 
 int relay_init(struct relay *r, struct relay_group *group, struct shard *shard)
 {
+    int rc;
+
     *r = (struct relay){.group = group, .shard = shard};
     registry_init(&r->terminals, sizeof(struct terminal));
     for (int i = 0; i < DELIVERY_COUNT; i++)
@@ -197,14 +243,18 @@ int relay_init(struct relay *r, struct relay_group *group, struct shard *shard)
     r->review.expired = holds_on_review;
     wheel_arm(&shard->loop.wheel, &r->tick, shard->loop.now_ms + TICK_MS);
     shard->app = r;
-    return exchange_init(r);
+    if ((rc = exchange_init(r)) < 0)
+        return rc;
+    return tracker_new(r, &r->tracker);
 }
 
 void relay_fini(struct relay *r)
 {
     for (struct device *d = registry_next(&r->terminals, NULL); d;
          d = registry_next(&r->terminals, d))
-        holds_drop(r, &terminal_of(d)->waiters);
+        if (terminal_of(d)->conn)
+            holds_drop(r, &terminal_of(d)->waiters);
+    tracker_free(&r->tracker);
     holds_drop(r, &r->store_waiters);
     exchange_fini(r);
     buf_fini(&r->scratch);
@@ -214,9 +264,8 @@ void relay_fini(struct relay *r)
 int relay_adopt(struct relay_group *g, const struct id *id,
                 const struct mail_record *record)
 {
-    uint64_t hash = relay_hash(g, id);
-    struct relay *r = &g->relays[relay_shard_of(g, hash)];
-    struct terminal *t = relay_terminal(r, id, hash);
+    struct relay *r;
+    struct terminal *t = relay_remember(g, id, &r);
 
     if (!t)
         return ERR_NOMEM;

@@ -33,18 +33,43 @@ enum delivery {
 };
 
 struct waiters; /* holds.h */
+struct watch;   /* tracker_inside.h */
 
+/* A device, and what the gateway knows of it. The first of its two cache lines is what
+ * relaying a message touches. Times are wall clock unless said otherwise. */
 struct terminal {
     struct device device; /* first: the registry allocates it */
-    struct link link;     /* on its relay's list of its delivery state */
     struct conn *conn;    /* NULL: offline */
     struct mailqueue mail;
-    struct waiters *waiters; /* senders held until it has caught up; or NULL */
-    uint32_t delivered_ms; /* when its TCP last took something; low half of the clock */
-    uint8_t delivery;      /* enum delivery */
-    bool slow;             /* holding its senders did not help: mail is for it */
-    bool is_idle;          /* at the front of the offline ones: may be forgotten */
+    uint64_t messages_out : 48; /* that its TCP acknowledged, ever */
+    uint8_t delivery;           /* enum delivery */
+    bool slow : 1;              /* holding its senders did not help: mail is for it */
+    bool is_idle : 1;           /* at the front of the offline ones: may be forgotten */
+    union {
+        struct {                   /* while connected */
+            uint32_t delivered_ms; /* when its TCP last took something; low half of the
+                                    * monotonic clock */
+            uint32_t counted_in;   /* frames of this connection in messages_in */
+            struct waiters *waiters; /* senders held until it has caught up; or NULL */
+            struct watch *watch;     /* what its rule notes; NULL: not judged */
+        };
+        struct { /* while offline; zero if it never was anything else */
+            int64_t last_seen_ms : 48;
+            in_port_t last_port; /* host order */
+            struct in6_addr last_ip;
+        };
+    };
+    struct link link;      /* on its relay's list of its delivery state */
+    int64_t since_ms : 48; /* in its state */
+    uint16_t listener;     /* of its newest connection; see tracker_group */
+    uint64_t messages_in : 48;
+    uint8_t presence;         /* enum presence */
+    uint32_t epoch, sequence; /* connections and events, ever */
+    uint32_t card;            /* its number in the journal; 0: it has none */
 };
+
+static_assert(sizeof(struct terminal) == 128, "memory per terminal is a promise");
+static_assert(offsetof(struct terminal, counted_in) == 60, "the line of a message");
 
 #define RELAY_COUNTERS(X)                                                              \
     X(frames_in, "data frames that terminals sent")                                    \
@@ -64,12 +89,14 @@ struct relay_stats {
 #undef X
 };
 
-/* Shared by all shards, never changed once they run. */
+/* Shared by all shards, never changed once they run, but for the count of devices. */
 struct relay_group {
     struct relay *relays; /* one per shard */
     unsigned count;
-    struct hash_key key;              /* for ids */
-    uint32_t max_devices;             /* per shard */
+    struct hash_key key; /* for ids */
+    struct tracker_group *tracker;
+    uint32_t max_devices; /* all shards together; each may exceed it by one */
+    _Atomic uint32_t devices;
     uint64_t max_messages, max_bytes; /* of a mailbox: senders are held before these */
 };
 
@@ -86,6 +113,7 @@ struct relay {
     struct relay_group *group;
     struct shard *shard;
     struct registry terminals;
+    struct tracker *tracker;
     uint64_t last_position; /* of the newest message accepted here, for any terminal */
     struct mailbox *mailbox;
     struct outbound *to; /* per shard */
@@ -130,9 +158,15 @@ static inline struct terminal *terminal_of(struct device *d)
 uint64_t relay_hash(const struct relay_group *g, const struct id *id);
 unsigned relay_shard_of(const struct relay_group *g, uint64_t hash);
 
-/* Found or made. NULL: the limit of devices is reached, or memory is out. */
+/* Found or made. NULL: the limit of devices is reached, or memory is out. Another one
+ * may be forgotten for it, one that is offline and has no mail. */
 MUST_CHECK struct terminal *relay_terminal(struct relay *r, const struct id *id,
                                            uint64_t hash);
+/* At start-up: whatever the limit. */
+MUST_CHECK struct terminal *relay_remember(struct relay_group *g, const struct id *id,
+                                           struct relay **home);
+/* One that is offline and has no mail. */
+void relay_forget(struct relay *r, struct terminal *t);
 
 /* A mailbox entry found at start-up: no thread runs yet. */
 MUST_CHECK int relay_adopt(struct relay_group *g, const struct id *id,

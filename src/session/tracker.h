@@ -11,6 +11,9 @@
  * either: after a restart the remembered devices have `restart_grace` to come back
  * before they are closed with the reason "not_back".
  *
+ * A device's card is written with each of its events, and about once a minute while it
+ * is heard: so much of `last_seen` a crash can cost.
+ *
  * A device that was never connected (mail waits for it) is CLOSE, with epoch 0; it is
  * forgotten with its last message. One that was is forgotten `forget_after` after it
  * was last seen, or when the table is full and it is the one gone longest; never while
@@ -21,14 +24,54 @@
 #include "journal/journal.h"
 #include "session/relay.h"
 
-/* A device came to a shard's table, or back: from delivery_attach, with t->conn set. */
-void tracker_attached(struct relay *r, struct terminal *t);
+/* ---- all shards together ---- */
 
-/* No connection speaks for the device any more. `reason`: the close reason's word, or
- * "renamed"; lives for ever. */
+struct tracker_group;
+
+struct tracker_conf {
+    struct journal *journal;
+    const struct listener *listeners; /* by their index */
+    size_t listener_count;
+    int64_t restart_grace_ms, forget_after_ms;
+};
+
+/* `conf` and what it points to outlive it. */
+MUST_CHECK int tracker_group_new(const struct tracker_conf *conf,
+                                 struct tracker_group **out);
+void tracker_group_free(struct tracker_group **g);
+
+/* While starting: a card that the journal found; and once all mail and cards are known.
+ */
+MUST_CHECK int tracker_adopt(struct relay_group *g, uint32_t number,
+                             const struct card *card);
+void tracker_start(struct relay_group *g);
+
+/* ---- one shard's, for relay.c and delivery.c ---- */
+
+MUST_CHECK int tracker_new(struct relay *r, struct tracker **out);
+void tracker_free(struct tracker **k);
+
+/* A connection speaks for the device from now on: t->conn; `before` it, another one or
+ * nobody did. */
+void tracker_attached(struct relay *r, struct terminal *t, const struct conn *before);
+
+/* t->conn is about to leave it, and nobody follows. `reason`: the close reason's word,
+ * or "renamed"; lives for ever. */
 void tracker_detached(struct relay *r, struct terminal *t, const char *reason);
 
-/* Messages came from it. What is written to `t` at each call is one line of memory. */
+/* Forgets one device that is offline and has no mail. False: there is none. */
+bool tracker_make_room(struct relay *r);
+void tracker_refused(struct relay *r, const char *reason);
+
+/* At the turn's end: what happened leaves for the journal. */
+void tracker_flush(struct relay *r);
+/* The journal has taken everything. */
+bool tracker_is_settled(const struct relay *r);
+
+/* ---- for sessions ---- */
+
+/* Messages came from it: once for all that came in one piece, and only if its policy
+ * has a rule. May close its connection. */
 void tracker_heard(struct relay *r, struct terminal *t);
 
 /* ---- for others to look at: copied, so that it may go to another thread ---- */
@@ -59,3 +102,12 @@ void tracker_view(const struct relay *r, const struct terminal *t,
     X(connections, "connections that said who they are")                               \
     X(forgotten, "devices forgotten")                                                  \
     X(refused, "devices refused because the table is full")
+
+struct tracker_stats {
+#define X(name, text) uint64_t name;
+    TRACKER_COUNTERS(X)
+#undef X
+    uint64_t moves[PRESENCE_COUNT];   /* into each state, ever */
+    uint64_t devices[PRESENCE_COUNT]; /* in each state, now */
+};
+struct tracker_stats tracker_stats(const struct relay *r);

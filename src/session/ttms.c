@@ -5,6 +5,7 @@
 #include "session/delivery.h"
 #include "session/login.h"
 #include "session/receipts.h"
+#include "session/tracker.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -318,6 +319,8 @@ static size_t on_input(struct conn *c, struct slice in, bool more_waits)
         c->rx_frames++;
         in = slice_from(in, (size_t)used);
     }
+    if (in.size < size && s->self && presence_policy_of(c)->rule != PRESENCE_RULE_NONE)
+        tracker_heard(relay_of(c), s->self);
     return size - in.size;
 }
 

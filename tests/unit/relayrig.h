@@ -1,4 +1,4 @@
-/* relayrig.h - the relay without a network: shards turned by hand, a store in memory,
+/* relayrig.h - the relay without a network: shards turned by hand, stores in memory,
  * and socket pairs as terminals.
  *
  * "Acknowledged" means here that the other end has read it, so a test decides by
@@ -7,6 +7,7 @@
 
 #include "base/reader.h"
 #include "codec/ttms.h"
+#include "journal/journal_inside.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/record.h"
 #include "store/store_mem.h"
@@ -14,6 +15,7 @@
 #include "session/delivery.h"
 #include "session/heartbeat.h"
 #include "session/relay.h"
+#include "session/tracker.h"
 #include "session/ttms.h"
 
 #include <assert.h>
@@ -49,7 +51,11 @@ struct relay_rig {
     struct listener clients;  /* heartbeat */
     struct limits *limits;
     struct mail_writer *writer;
+    struct journal *journal;
+    struct tracker_group *tracker;
     struct mailbox_limits mail;
+    uint32_t max_devices;
+    int64_t restart_grace_ms, forget_after_ms;
     size_t output_limit;
     int64_t now_ms;
 };
@@ -61,6 +67,36 @@ static inline int relay_rig_found(void *user, const struct id *id,
 {
     (void)user;
     return relay_adopt(&relay_rig.group, id, record);
+}
+
+static inline int relay_rig_card(void *user, uint32_t number, const struct card *card)
+{
+    (void)user;
+    return tracker_adopt(&relay_rig.group, number, card);
+}
+
+static inline void relay_rig_journal(void)
+{
+    struct relay_rig *g = &relay_rig;
+    struct journal_conf journal = {
+        .engine = &store_mem,
+        .dir = "mem",
+        .keep = 10000,
+        .max_cards = g->max_devices,
+        .backlog_bytes = 64 << 20,
+    };
+    struct tracker_conf conf = {
+        .listeners = &g->listener,
+        .listener_count = 1,
+        .restart_grace_ms = g->restart_grace_ms,
+        .forget_after_ms = g->forget_after_ms,
+    };
+    int rc = journal_new(&journal, &g->journal);
+
+    conf.journal = g->journal;
+    if (rc == OK)
+        rc = tracker_group_new(&conf, &g->tracker);
+    assert(rc == OK);
 }
 
 static inline void relay_rig_shard(unsigned i)
@@ -89,8 +125,8 @@ static inline void relay_rig_shard(unsigned i)
     assert(rc == OK);
 }
 
-/* Opens on whatever the store in memory holds. Set settings, mail and output_limit
- * first. */
+/* Opens on whatever the stores in memory hold. Set what relay_rig_defaults() sets
+ * otherwise first. */
 static inline void relay_rig_open(void)
 {
     struct relay_rig *g = &relay_rig;
@@ -113,11 +149,13 @@ static inline void relay_rig_open(void)
         .register_timeout_ms = 1000000,
         .read_timeout_ms = 1000000,
     };
+    relay_rig_journal();
     g->group = (struct relay_group){
         .relays = g->relays,
         .count = RELAY_SHARDS,
         .key = {1, 2},
-        .max_devices = 10000,
+        .tracker = g->tracker,
+        .max_devices = g->max_devices,
         .max_messages = g->mail.max_messages,
         .max_bytes = g->mail.max_bytes,
     };
@@ -126,10 +164,13 @@ static inline void relay_rig_open(void)
     assert(rc == OK);
     for (unsigned i = 0; i < RELAY_SHARDS; i++)
         relay_rig_shard(i);
-    rc = mail_writer_open(g->writer, relay_rig_found, NULL);
+    rc = journal_open(g->journal, relay_rig_card, NULL);
+    if (rc == OK)
+        rc = mail_writer_open(g->writer, relay_rig_found, NULL);
     assert(rc == OK);
     for (unsigned i = 0; i < RELAY_SHARDS; i++)
         mailbox_adopted(g->relays[i].mailbox);
+    tracker_start(&g->group);
 }
 
 static inline void relay_rig_defaults(void)
@@ -142,11 +183,14 @@ static inline void relay_rig_defaults(void)
                  .total_bytes = 256 << 20,
                  .backlog_bytes = 64 << 20},
         .output_limit = 1 << 20,
+        .max_devices = 10000,
+        .restart_grace_ms = 60000,
+        .forget_after_ms = 30ll * 24 * 3600 * 1000,
         .now_ms = 1000,
     };
 }
 
-/* Every shard turns, the writer commits, acknowledgements are asked for. */
+/* Every shard turns, the stores commit, acknowledgements are asked for. */
 static inline void relay_rig_turn(void)
 {
     struct relay_rig *g = &relay_rig;
@@ -155,6 +199,7 @@ static inline void relay_rig_turn(void)
         loop_turn(&g->shards[i].loop, 0);
     g->now_ms += 1000000; /* whatever the writer waits for is over */
     mail_writer_turn(g->writer, g->now_ms);
+    journal_turn(g->journal, g->now_ms);
     for (unsigned i = 0; i < RELAY_SHARDS; i++)
         for (uint32_t slot = 0; slot < g->shards[i].table_size; slot++) {
             struct conn *c = shard_conn_at(&g->shards[i], slot);
@@ -205,10 +250,19 @@ static inline void relay_rig_close(void)
     for (unsigned i = 0; i < RELAY_SHARDS; i++)
         assert(relay_is_settled(&g->relays[i]));
     mail_writer_close(&g->writer);
+    journal_close(&g->journal);
     for (unsigned i = 0; i < RELAY_SHARDS; i++) {
         mailbox_free(&g->relays[i].mailbox);
         relay_fini(&g->relays[i]);
         shard_fini(&g->shards[i]);
     }
+    tracker_group_free(&g->tracker);
     limits_free(&g->limits);
+}
+
+/* Cuts the journal off, as if the gateway were killed; relay_rig_close() follows. */
+static inline void relay_rig_kill(void)
+{
+    store_mem.close(&relay_rig.journal->store);
+    relay_rig.journal->is_open = false;
 }
