@@ -13,6 +13,7 @@ PAGES = {
     ("holdfast",): "docs/man/holdfast.8",
     ("holdfast", "mail"): "docs/man/holdfast.8",
     ("holdfast-sim", "terminals"): "docs/simulator.md",
+    ("holdfast-sim", "heartbeats"): "docs/simulator.md",
 }
 
 

@@ -99,7 +99,7 @@ const char *args_choice_word(const char *words, unsigned place)
 
 static int parse_pair(const struct arg *a, const char *text, void *settings)
 {
-    char first[64];
+    char first[256];
     size_t n = strcspn(text, ":");
 
     if (n >= sizeof(first))

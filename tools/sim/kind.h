@@ -3,7 +3,8 @@
 
 /* `name`, the function that runs it, and what it is. */
 #define KINDS(X)                                                                       \
-    X("terminals", terminals_main, "relay terminals that send each other messages")
+    X("terminals", terminals_main, "relay terminals that send each other messages")    \
+    X("heartbeats", heartbeats_main, "clients that report that they live, or do not")
 
 /* argc and argv begin behind the kind's name. Return what to exit with: 0 all promises
  * were kept, 1 one was broken, 2 it could not run. */

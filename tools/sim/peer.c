@@ -40,9 +40,26 @@ static void watch_again(struct peer *p, struct loop *l)
     loop_change(l, p->fd, events, p->owner);
 }
 
-static int prepare(int fd, const struct peer_target *t, uint32_t place)
+static int bind_source(int fd, const struct peer_target *t, uint32_t place)
 {
     struct sockaddr_in from = {.sin_family = AF_INET};
+    /* Without a port, connect() chooses it: each address has its own 28 thousand. */
+    int level = t->first_port ? SOL_SOCKET : IPPROTO_IP;
+    int option = t->first_port ? SO_REUSEADDR : IP_BIND_ADDRESS_NO_PORT;
+    int yes = 1;
+
+    if (t->source_addresses)
+        from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + place % t->source_addresses);
+    if (t->first_port)
+        from.sin_port = htons((uint16_t)(t->first_port + place));
+    if (setsockopt(fd, level, option, &yes, sizeof(yes)) < 0 ||
+        bind(fd, (struct sockaddr *)&from, sizeof(from)) < 0)
+        return ERR_IO;
+    return OK;
+}
+
+static int prepare(int fd, const struct peer_target *t, uint32_t place)
+{
     int yes = 1;
 
     if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)) < 0)
@@ -50,14 +67,7 @@ static int prepare(int fd, const struct peer_target *t, uint32_t place)
     if (t->receive_buffer && setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &t->receive_buffer,
                                         sizeof(t->receive_buffer)) < 0)
         return ERR_IO;
-    if (!t->source_addresses)
-        return OK;
-    /* The port is chosen by connect(), so that each address has its own 28 thousand. */
-    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + place % t->source_addresses);
-    if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof(yes)) < 0 ||
-        bind(fd, (struct sockaddr *)&from, sizeof(from)) < 0)
-        return ERR_IO;
-    return OK;
+    return t->source_addresses || t->first_port ? bind_source(fd, t, place) : OK;
 }
 
 int peer_connect(struct peer *p, struct loop *l, const struct peer_target *t,

@@ -28,7 +28,8 @@ struct scratch {
 struct peer_target {
     struct sockaddr_in to;
     unsigned source_addresses; /* 0: let the kernel choose; N: 127.0.0.1 .. .N */
-    int receive_buffer;        /* SO_RCVBUF, 0: the kernel's default */
+    uint16_t first_port; /* 0: let the kernel choose; else the place is added to it */
+    int receive_buffer;  /* SO_RCVBUF, 0: the kernel's default */
 };
 
 /* Parses "host:port". Returns OK or ERR_INVALID. */

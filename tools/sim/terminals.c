@@ -1,5 +1,6 @@
 /* terminals.c - the kind `terminals`: threads around fleets, progress, and the result.
  */
+#include "sim/descriptors.h"
 #include "sim/kind.h"
 #include "sim/report.h"
 #include "sim/terminals/fleet.h"
@@ -8,12 +9,10 @@
 
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-#define PROGRESS_MS       500
-#define SPARE_DESCRIPTORS 64
+#define PROGRESS_MS 500
 
 static _Atomic bool stop;
 
@@ -34,26 +33,10 @@ static void *run_fleet(void *arg)
 /* Each terminal may hold two: a frozen one keeps its old connection. */
 static bool raise_descriptors(const struct settings *s)
 {
-    rlim_t wanted = s->count + s->half_open + SPARE_DESCRIPTORS;
-    struct rlimit limit;
+    char what[REPORT_TEXT + 16], count[REPORT_TEXT];
 
-    getrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur >= wanted)
-        return true;
-    limit.rlim_cur = wanted;
-    if (limit.rlim_max < wanted)
-        limit.rlim_max = wanted; /* root may */
-    if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
-        return true;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    fprintf(
-        stderr,
-        "holdfast-sim terminals: %llu terminals need %llu file descriptors, and %llu "
-        "are allowed: raise the hard limit (as root: ulimit -Hn %llu), or choose a "
-        "smaller --count\n",
-        (unsigned long long)s->count, (unsigned long long)wanted,
-        (unsigned long long)limit.rlim_max, (unsigned long long)wanted);
-    return false;
+    snprintf(what, sizeof(what), "%s terminals", report_count(s->count, count));
+    return descriptors_raise(s->count + s->half_open, "holdfast-sim terminals", what);
 }
 
 static struct tallies look(struct fleet *fleets, uint64_t n)
