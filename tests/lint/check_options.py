@@ -11,6 +11,10 @@ import sys
 
 PAGES = {
     ("holdfast",): "docs/man/holdfast.8",
+    ("holdfast", "ls"): "docs/man/holdfast.8",
+    ("holdfast", "show"): "docs/man/holdfast.8",
+    ("holdfast", "watch"): "docs/man/holdfast.8",
+    ("holdfast", "kick"): "docs/man/holdfast.8",
     ("holdfast", "mail"): "docs/man/holdfast.8",
     ("holdfast-sim", "terminals"): "docs/simulator.md",
     ("holdfast-sim", "heartbeats"): "docs/simulator.md",
