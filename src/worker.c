@@ -4,7 +4,7 @@
 #include "worker.h"
 #include "base/allocator.h"
 #include "base/cores.h"
-#include "http/server.h"
+#include "http/api.h"
 #include "journal/journal.h"
 #include "mailbox/writer.h"
 #include "net/options.h"
@@ -46,6 +46,7 @@ struct worker {
     struct limits *limits;
     struct mail_writer *writer;
     struct journal *journal;
+    struct api *api;
     struct http_server *http; /* NULL: off */
     unsigned running;         /* shards with a thread */
     /* Shards report the steps of the end here. */
@@ -145,6 +146,7 @@ static void drain(struct worker *w)
 
     log_info(MAIN, "worker draining timeout_ms=%lld connections=%u",
              (long long)w->config->drain_timeout_ms, limits_connections(w->limits));
+    api_drain(w->api);
     if (w->http) /* while the shards can still answer its questions */
         http_stop(w->http, w->config->drain_timeout_ms / 4);
     all_shards(w, flush, half_ms);
@@ -360,12 +362,18 @@ static int make_shards(struct worker *w)
 static int make_tracker(struct worker *w)
 {
     const struct config *config = w->config;
+    struct api_conf api_conf = {
+        .group = &w->group,
+        .listeners = w->listeners,
+        .listener_count = w->listener_count,
+    };
     struct journal_conf journal_conf = {
         .engine = &store_lmdb,
         .dir = config->data_dir,
         .keep = config->events_keep,
         .max_cards = config->max_devices,
         .backlog_bytes = JOURNAL_BACKLOG,
+        .published = api_published,
     };
     struct tracker_conf conf = {
         .listeners = w->listeners,
@@ -373,9 +381,12 @@ static int make_tracker(struct worker *w)
         .restart_grace_ms = config->restart_grace_ms,
         .forget_after_ms = config->forget_after_ms,
     };
-    int rc = journal_new(&journal_conf, &w->journal);
+    int rc;
 
-    if (rc < 0)
+    if ((rc = api_new(&api_conf, &w->api)) < 0)
+        return rc;
+    journal_conf.user = w->api;
+    if ((rc = journal_new(&journal_conf, &w->journal)) < 0)
         return rc;
     conf.journal = w->journal;
     return tracker_group_new(&conf, &w->tracker);
@@ -415,14 +426,15 @@ static int open_store(struct worker *w)
 
 static void dismantle(struct worker *w)
 {
-    http_free(&w->http);
     mail_writer_close(&w->writer);
     journal_close(&w->journal);
+    http_free(&w->http); /* the journal told it what it published */
     for (unsigned i = 0; w->group.relays && w->shards && i < w->shard_count; i++) {
         mailbox_free(&w->group.relays[i].mailbox);
         relay_fini(&w->group.relays[i]);
         shard_fini(&w->shards[i]);
     }
+    api_free(&w->api);
     tracker_group_free(&w->tracker);
     free(w->group.relays);
     free(w->shards);
@@ -485,21 +497,6 @@ static void on_http_ends(void *user)
     on_thread_ends(w->shard_count, w->vital);
 }
 
-/* Until the API is there. */
-static void on_request(void *user, const struct http_request *q)
-{
-    struct worker *w = user;
-    struct http_answer a = {.status = 200};
-
-    if (strcmp(q->path, "/healthz") != 0)
-        http_problem(w->http, q->handle, 404, "not-found", NULL,
-                     "there is no such path");
-    else if (buf_try_append(&a.body, slice_of("{\"status\": \"ok\"}\n", 17)) < 0)
-        http_problem(w->http, q->handle, 503, "not-ready", NULL, "out of memory");
-    else
-        http_answer(w->http, q->handle, &a);
-}
-
 static int start_http(struct worker *w, int listen_fd)
 {
     const struct config *c = w->config;
@@ -512,8 +509,9 @@ static int start_http(struct worker *w, int listen_fd)
         .max_per_address = c->http_max_per_address,
         .max_body = HTTP_MAX_BODY,
         .idle_timeout_ms = HTTP_IDLE_MS,
-        .handler = on_request,
-        .user = w,
+        .handler = api_handle,
+        .on_tick = api_tick,
+        .user = w->api,
         .turns = &w->vital->shards[w->shard_count].turns,
         .thread_begins = on_http_begins,
         .thread_ends = on_http_ends,
@@ -526,6 +524,8 @@ static int start_http(struct worker *w, int listen_fd)
     options_set(listen_fd, "http");
     options_limit_send(listen_fd, "http", HTTP_SEND_BUFFER);
     if ((rc = http_new(&conf, &w->http)) < 0)
+        return rc;
+    if ((rc = api_begin(w->api, w->http, w->journal)) < 0)
         return rc;
     return http_start(w->http);
 }

@@ -154,7 +154,7 @@ void json_bool(struct json *j, bool value)
     put_value(j, value ? "true" : "false");
 }
 
-void json_null(struct json *j)
+void json_none(struct json *j)
 {
     put_value(j, "null");
 }
@@ -166,7 +166,7 @@ void json_time(struct json *j, int64_t wall_ms)
     struct tm parts;
 
     if (wall_ms <= 0 || !gmtime_r(&seconds, &parts)) {
-        json_null(j);
+        json_none(j);
         return;
     }
     strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &parts);

@@ -30,7 +30,7 @@ void json_word(struct json *j, const char *word); /* a C string */
 void json_int(struct json *j, int64_t value);
 void json_uint(struct json *j, uint64_t value);
 void json_bool(struct json *j, bool value);
-void json_null(struct json *j);
+void json_none(struct json *j);
 
 /* Wall-clock milliseconds as RFC 3339 in UTC, "2026-11-21T11:20:40.123Z"; 0: null. */
 void json_time(struct json *j, int64_t wall_ms);

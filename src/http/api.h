@@ -18,7 +18,6 @@ struct api;
 
 struct api_conf {
     struct relay_group *group; /* its shards are made before api_begin */
-    const struct limits *limits;
     const struct listener *listeners;
     size_t listener_count;
 };

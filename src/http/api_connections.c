@@ -130,7 +130,7 @@ static void write_name(struct json *j, const struct conn_view *v)
     if (id_is_set(&v->device))
         json_text(j, slice_of(v->device.text, v->device.length));
     else
-        json_null(j);
+        json_none(j);
 }
 
 static void write_figures(struct json *j, const struct conn_view *v)
@@ -142,7 +142,7 @@ static void write_figures(struct json *j, const struct conn_view *v)
     if (v->wanted)
         json_uint(j, v->wanted);
     else
-        json_null(j);
+        json_none(j);
     FIGURE("to_write", v->to_write);
     FIGURE("unacknowledged", v->unacknowledged);
     FIGURE("age_ms", v->age_ms);

@@ -68,7 +68,7 @@ static void write_address(struct json *j, const struct device_view *v)
     if (v->port)
         json_word(j, address_text(&v->ip, v->port, text));
     else
-        json_null(j);
+        json_none(j);
 }
 
 void device_write_mailbox(struct json *j, const struct device_view *v)
@@ -107,7 +107,7 @@ void device_write(struct json *j, const void *view)
     if (v->listener)
         json_word(j, v->listener);
     else
-        json_null(j);
+        json_none(j);
     json_key(j, "state");
     json_word(j, presence_word(v->state));
     json_key(j, "since");

@@ -43,6 +43,15 @@ static void expose_counters(struct exposition *e, const struct figures *f)
         expose_value(e, "", LABELS({"reason", close_reason_word(i)}),
                      f->shard.closed[i]);
 #define X(name, text)                                                                  \
+    expose(e, "holdfast_devices_" #name "_total", EXPOSE_COUNTER, text);               \
+    expose_value(e, "", NULL, f->tracker.name);
+    TRACKER_COUNTERS(X)
+#undef X
+    expose(e, "holdfast_devices_moves_total", EXPOSE_COUNTER,
+           "changes of a device's state, by the new one");
+    for (uint8_t i = 0; i < PRESENCE_COUNT; i++)
+        expose_value(e, "", LABELS({"state", presence_word(i)}), f->tracker.moves[i]);
+#define X(name, text)                                                                  \
     expose(e, "holdfast_mailbox_" #name "_total", EXPOSE_COUNTER, text);               \
     expose_value(e, "", NULL, f->mail.name);
     MAILBOX_COUNTERS(X)
@@ -59,8 +68,9 @@ static void expose_gauges(struct exposition *e, struct api *a, const struct figu
                          LABELS({"listener", a->conf.listeners[i].name},
                                 {"state", conn_state_word(s)}),
                          f->connections[i][s]);
-    expose(e, "holdfast_devices", EXPOSE_GAUGE, "devices that are known");
-    expose_value(e, "", NULL, f->devices);
+    expose(e, "holdfast_devices", EXPOSE_GAUGE, "devices that are known, by state");
+    for (uint8_t i = 0; i < PRESENCE_COUNT; i++)
+        expose_value(e, "", LABELS({"state", presence_word(i)}), f->tracker.devices[i]);
     expose(e, "holdfast_mailbox_messages", EXPOSE_GAUGE, "messages that wait");
     expose_value(e, "", NULL, f->mail.messages);
     expose(e, "holdfast_mailbox_bytes", EXPOSE_GAUGE, "bytes of messages that wait");

@@ -6,6 +6,7 @@ static void add_stats(struct figures *f, struct relay *r)
 {
     const struct shard_stats *s = &r->shard->stats;
     struct mailbox_stats mail = mailbox_stats(r->mailbox);
+    struct tracker_stats tracker = tracker_stats(r);
 
 #define X(name, text) f->relay.name += r->stats.name;
     RELAY_COUNTERS(X)
@@ -20,7 +21,13 @@ static void add_stats(struct figures *f, struct relay *r)
         f->shard.closed[i] += s->closed[i];
     f->mail.messages += mail.messages;
     f->mail.bytes += mail.bytes;
-    f->devices += r->terminals.used;
+#define X(name, text) f->tracker.name += tracker.name;
+    TRACKER_COUNTERS(X)
+#undef X
+    for (int i = 0; i < PRESENCE_COUNT; i++) {
+        f->tracker.moves[i] += tracker.moves[i];
+        f->tracker.devices[i] += tracker.devices[i];
+    }
 }
 
 static void add_turns(struct figures *f, struct loop_turns *took)

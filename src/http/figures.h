@@ -10,7 +10,7 @@ struct figures {
     struct shard_stats shard;
     struct mailbox_stats mail;
     struct loop_turns turns; /* the longest one since the figures were asked last */
-    uint64_t devices;
+    struct tracker_stats tracker;
     /* Open connections, by listener and state. */
     uint64_t (*connections)[CONN_STATE_COUNT];
     size_t listener_count;

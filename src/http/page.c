@@ -170,7 +170,7 @@ void page_end(struct json *j, const char *next)
     if (next)
         json_word(j, next);
     else
-        json_null(j);
+        json_none(j);
     json_close(j, '}');
 }
 

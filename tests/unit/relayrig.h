@@ -52,6 +52,9 @@ struct relay_rig {
     struct limits *limits;
     struct mail_writer *writer;
     struct journal *journal;
+    uint32_t keep; /* events */
+    void (*published)(void *user);
+    void *published_user;
     struct tracker_group *tracker;
     struct mailbox_limits mail;
     uint32_t max_devices;
@@ -81,9 +84,11 @@ static inline void relay_rig_journal(void)
     struct journal_conf journal = {
         .engine = &store_mem,
         .dir = "mem",
-        .keep = 10000,
+        .keep = g->keep,
         .max_cards = g->max_devices,
         .backlog_bytes = 64 << 20,
+        .published = g->published,
+        .user = g->published_user,
     };
     struct tracker_conf conf = {
         .listeners = &g->listener,
@@ -183,6 +188,7 @@ static inline void relay_rig_defaults(void)
                  .total_bytes = 256 << 20,
                  .backlog_bytes = 64 << 20},
         .output_limit = 1 << 20,
+        .keep = 10000,
         .max_devices = 10000,
         .restart_grace_ms = 60000,
         .forget_after_ms = 30ll * 24 * 3600 * 1000,

@@ -32,7 +32,7 @@ static void commas_stand_between_values_only(void **state)
     json_uint(&j, UINT64_MAX);
     json_open(&j, '{');
     json_close(&j, '}');
-    json_null(&j);
+    json_none(&j);
     json_close(&j, ']');
     json_key(&j, "c");
     json_bool(&j, true);
