@@ -46,11 +46,13 @@ static void add_lines(struct MHD_Response *r, const char *lines)
 static void add_headers(struct client *c, struct MHD_Response *r, const char *type,
                         const char *lines)
 {
-    add(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    if (type) {
+        add(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+        add(r, "X-Content-Type-Options", "nosniff");
+        if (is_compressible(type))
+            add(r, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+    }
     add(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    add(r, "X-Content-Type-Options", "nosniff");
-    if (is_compressible(type))
-        add(r, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING);
     if (c->ends || c->server->draining)
         add(r, MHD_HTTP_HEADER_CONNECTION, "close");
     add_lines(r, lines);
@@ -95,7 +97,7 @@ static void answer(struct client *c, unsigned status, const char *type,
         buf_fini(body);
     } else {
         *body = (struct buf){0};
-        add_headers(c, r, type, headers);
+        add_headers(c, r, status == MHD_HTTP_NO_CONTENT ? NULL : type, headers);
         if (packed)
             add(r, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
     }
