@@ -2,18 +2,16 @@
 
 import gzip
 import json
-import os
 import re
-import signal
 import socket
 import subprocess
-import threading
 
 import pytest
 
 from gateway import BINARY, free_port
 from mock_api import MockApi, device, event
 from terminal import wait_until
+from watching import Watch, environment
 
 
 @pytest.fixture
@@ -21,11 +19,6 @@ def api():
     api = MockApi()
     yield api
     api.close()
-
-
-def environment(**more):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("HOLDFAST_")}
-    return {**env, **more}
 
 
 def run(api, *arguments, status=0, env=None):
@@ -44,52 +37,12 @@ def refused(api, *arguments, **options):
     return done.stderr
 
 
-class Watch:
-    """A `holdfast watch` under way."""
-
-    def __init__(self, api, *arguments, env=None):
-        self.process = subprocess.Popen(
-            [str(BINARY), "watch", "--url", api.url, *arguments], stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, env=environment(**(env or {})))
-        self.lines, self.said = [], []
-        self.threads = [threading.Thread(target=self.gather, args=pair) for pair in (
-            (self.process.stdout, self.lines), (self.process.stderr, self.said))]
-        for thread in self.threads:
-            thread.start()
-
-    def gather(self, stream, lines):
-        for line in stream:
-            lines.append(line.rstrip("\n"))
-
-    def wait_lines(self, count, seconds=20):
-        wait_until(lambda: len(self.lines) >= count, f"{count} lines", seconds)
-        return self.lines
-
-    def wait_said(self, text, seconds=20):
-        wait_until(lambda: any(text in line for line in self.said), text, seconds)
-
-    def end(self, number=signal.SIGINT):
-        self.process.send_signal(number)
-        return self.wait()
-
-    def wait(self, seconds=20):
-        status = self.process.wait(seconds)
-        for thread in self.threads:
-            thread.join(seconds)
-        return status
-
-    def clean_up(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.wait()
-
-
 @pytest.fixture
 def watch(api):
     made = []
 
     def make(*arguments, **options):
-        made.append(Watch(api, *arguments, **options))
+        made.append(Watch("--url", api.url, *arguments, **options))
         return made[-1]
 
     yield make
