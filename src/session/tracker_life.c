@@ -79,12 +79,12 @@ int tracker_adopt(struct relay_group *g, uint32_t number, const struct card *car
     return OK;
 }
 
-static int by_last_seen(const void *a, const void *b)
+static int by_departure(const void *a, const void *b)
 {
     const struct terminal *x = *(struct terminal *const *)a;
     const struct terminal *y = *(struct terminal *const *)b;
 
-    return (x->last_seen_ms > y->last_seen_ms) - (x->last_seen_ms < y->last_seen_ms);
+    return (x->since_ms > y->since_ms) - (x->since_ms < y->since_ms);
 }
 
 /* Those gone longest come first, as if they had gone while we were here. */
@@ -100,7 +100,7 @@ static void sort_offline(struct relay *r)
     }
     for (size_t i = 0; i < n; i++)
         all[i] = CONTAINER_OF(list_pop(offline), struct terminal, link);
-    qsort(all, n, sizeof(*all), by_last_seen);
+    qsort(all, n, sizeof(*all), by_departure);
     for (size_t i = 0; i < n; i++)
         list_append(offline, &all[i]->link);
     free(all);

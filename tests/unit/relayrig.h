@@ -22,6 +22,7 @@
 #include <limits.h>
 #include <linux/sockios.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -61,6 +62,9 @@ struct relay_rig {
     int64_t restart_grace_ms, forget_after_ms;
     size_t output_limit;
     int64_t now_ms;
+    bool killed;        /* the journal is cut off */
+    uint64_t news_read; /* cursor of the last event that relay_rig_news() showed */
+    char news[8192];
 };
 
 static struct relay_rig relay_rig;
@@ -140,6 +144,7 @@ static inline void relay_rig_open(void)
                                     .total_bytes = g->mail.total_bytes};
     int rc = limits_new(0, 0, &g->limits);
 
+    g->killed = false;
     g->listener = (struct listener){
         .name = "terminals",
         .ops = &ttms_ops.conn,
@@ -205,7 +210,8 @@ static inline void relay_rig_turn(void)
         loop_turn(&g->shards[i].loop, 0);
     g->now_ms += 1000000; /* whatever the writer waits for is over */
     mail_writer_turn(g->writer, g->now_ms);
-    journal_turn(g->journal, g->now_ms);
+    if (!g->killed)
+        journal_turn(g->journal, g->now_ms);
     for (unsigned i = 0; i < RELAY_SHARDS; i++)
         for (uint32_t slot = 0; slot < g->shards[i].table_size; slot++) {
             struct conn *c = shard_conn_at(&g->shards[i], slot);
@@ -254,7 +260,7 @@ static inline void relay_rig_close(void)
         shard_close_all(&g->shards[i]);
     relay_rig_settle();
     for (unsigned i = 0; i < RELAY_SHARDS; i++)
-        assert(relay_is_settled(&g->relays[i]));
+        assert(relay_is_settled(&g->relays[i]) || g->killed);
     mail_writer_close(&g->writer);
     journal_close(&g->journal);
     for (unsigned i = 0; i < RELAY_SHARDS; i++) {
@@ -266,9 +272,51 @@ static inline void relay_rig_close(void)
     limits_free(&g->limits);
 }
 
+static inline bool relay_rig_show(void *user, const struct event *e)
+{
+    struct relay_rig *g = &relay_rig;
+    size_t used = strlen(g->news);
+
+    (void)user;
+    snprintf(g->news + used, sizeof(g->news) - used, "%s%.*s %s>%s %.*s",
+             used ? ", " : "", ID_ARGS(&e->device), presence_word(e->from),
+             presence_word(e->to), (int)e->reason.size, (const char *)e->reason.data);
+    g->news_read = e->cursor;
+    return true;
+}
+
+/* The events since the last call: "00000001 alive>leave reset, ...". */
+static inline const char *relay_rig_news(void)
+{
+    struct relay_rig *g = &relay_rig;
+    int rc;
+
+    g->news[0] = '\0';
+    rc = journal_read(g->journal, g->news_read, relay_rig_show, NULL);
+    assert(rc == OK);
+    return g->news;
+}
+
+/* On this shard, or NULL. */
+static inline struct terminal *relay_rig_device(struct relay *r, const struct id *id)
+{
+    struct device *d =
+        registry_find(&r->terminals, id, relay_hash(&relay_rig.group, id));
+
+    return d ? terminal_of(d) : NULL;
+}
+
+static inline struct relay *relay_rig_home(const struct id *id)
+{
+    struct relay_rig *g = &relay_rig;
+
+    return &g->relays[relay_shard_of(&g->group, relay_hash(&g->group, id))];
+}
+
 /* Cuts the journal off, as if the gateway were killed; relay_rig_close() follows. */
 static inline void relay_rig_kill(void)
 {
     store_mem.close(&relay_rig.journal->store);
     relay_rig.journal->is_open = false;
+    relay_rig.killed = true;
 }
