@@ -103,7 +103,7 @@ struct work {
 static int put(struct journal *j, struct work *w, uint64_t seq, struct slice entry)
 {
     uint8_t *room;
-    int rc = j->conf.engine->put(j->store, seq, entry.size, &room);
+    int rc = j->conf.engine->put(j->keeper.store, seq, entry.size, &room);
 
     if (rc < 0)
         return rc;
@@ -123,7 +123,7 @@ static int put_new(struct journal *j, struct work *w, uint8_t *entry, size_t siz
 
 static int remove_entry(struct journal *j, uint64_t seq)
 {
-    int rc = seq ? j->conf.engine->remove(j->store, seq) : OK;
+    int rc = seq ? j->conf.engine->remove(j->keeper.store, seq) : OK;
 
     return rc == ERR_NOTFOUND ? OK : rc;
 }
@@ -200,6 +200,9 @@ static void settle(struct journal *j, const struct work *w)
 {
     uint64_t shown = w->claim > w->saved ? w->claim : w->saved;
 
+    atomic_fetch_add_explicit(&j->commits, 1, memory_order_relaxed);
+    atomic_store_explicit(&j->disk_bytes, j->conf.engine->disk_bytes(j->keeper.store),
+                          memory_order_relaxed);
     j->stale.count -= w->stale;
     j->last_put = w->last_put;
     j->saved = w->saved;
@@ -218,17 +221,17 @@ static int transact(struct journal *j, bool *in_commit)
     int rc;
 
     *in_commit = false;
-    if ((rc = engine->begin(j->store)) < 0)
+    if ((rc = engine->begin(j->keeper.store)) < 0)
         return rc;
     if ((rc = fill(j, &w)) < 0) {
-        engine->abort(j->store);
+        engine->abort(j->keeper.store);
         return rc;
     }
     *in_commit = true;
-    if ((rc = engine->commit(j->store)) < 0)
+    if ((rc = engine->commit(j->keeper.store)) < 0)
         return rc;
     settle(j, &w);
-    journal_committed(j);
+    keeper_committed(&j->keeper);
     return OK;
 }
 
@@ -240,12 +243,14 @@ static bool lacks_something(const struct journal *j)
 
 void journal_write(struct journal *j, int64_t now_ms)
 {
-    while (j->state == JOURNAL_OPEN && lacks_something(j)) {
+    while (j->keeper.state == KEEPER_OPEN && lacks_something(j)) {
         bool in_commit;
         int rc = transact(j, &in_commit);
 
-        if (rc < 0)
-            journal_trouble(j, rc, in_commit, now_ms);
+        if (rc == OK)
+            continue;
+        atomic_fetch_add_explicit(&j->failures, 1, memory_order_relaxed);
+        keeper_failed(&j->keeper, rc, in_commit, now_ms);
     }
 }
 

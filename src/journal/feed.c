@@ -263,7 +263,7 @@ void feed_flush(struct feed *f)
     atomic_fetch_add(&j->backlog, b->charge);
     f->open = NULL;
     f->sent++;
-    inbox_push(&j->inbox, &b->parcel);
+    inbox_push(&j->keeper.inbox, &b->parcel);
 }
 
 bool feed_is_settled(const struct feed *f)

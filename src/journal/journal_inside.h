@@ -1,32 +1,26 @@
 /* journal_inside.h - the journal's inside, for the files that make it up:
  *
- *   journal.c  its life, its thread, and the states below
+ *   journal.c  its life
  *   open.c     reading the store at a start, and again after a failure
  *   commit.c   from batches to the ring and the store, and publishing
  *   read.c     what readers ask
  *   feed.c     what shards say
  *
- *             no space left                  commit or sync failed
- *   FULL <--------------------- OPEN ----------------------------> SHUT
- *     '--- the reserve fits --->^ ^<--- opened and read again ------'
- *
- * In any of them events go to the ring and are published, and cards are held. Whatever
- * the store lacks of both is written when it is OPEN: each transaction takes up where
- * the last one that succeeded left off. */
+ * Its thread and its states are its keeper's. In any of them events go to the ring
+ * and are published, and cards are held. Whatever the store lacks of both is written
+ * when it is OPEN: each transaction takes up where the last one that succeeded left
+ * off. */
 #pragma once
 
 #include "journal/cards.h"
 #include "journal/feed.h"
 #include "journal/ring.h"
-
-#include <pthread.h>
+#include "store/keeper.h"
 
 /* How many numbers may be given beyond the largest one that the store is known to show
  * at the next start; that start jumps over them. So none is given twice. */
 #define CLAIM_REACH (1ull << 26)
 #define NUMBER_MAX  (1ull << 53) /* what JSON's numbers hold exactly */
-
-enum journal_state { JOURNAL_OPEN, JOURNAL_FULL, JOURNAL_SHUT };
 
 /* Numbers in the store that do not belong there any more. Removing one twice does no
  * harm. */
@@ -37,7 +31,7 @@ struct stale {
 
 struct journal {
     struct journal_conf conf;
-    struct inbox inbox;
+    struct keeper keeper;
     struct feed *feeds;
     _Alignas(CACHE_LINE) _Atomic uint64_t backlog; /* bytes handed over, not done */
     _Atomic uint32_t next_number;                  /* of a card */
@@ -59,7 +53,7 @@ struct journal {
     uint64_t after_jump; /* ... and the first number of this one */
 
     /* The journal's thread's. */
-    struct store *store; /* NULL: shut */
+    bool is_open; /* from journal_open to journal_stop */
     struct cards cards;
     struct stale stale;
     uint64_t next_seq;
@@ -69,16 +63,6 @@ struct journal {
     uint64_t claim;    /* the number of the CLAIM in the store; 0: none */
     uint64_t reach;    /* events have smaller numbers than this */
     uint32_t lost_here;
-
-    bool is_open; /* from journal_open to journal_stop */
-    enum journal_state state;
-    bool proven;      /* a commit succeeded since the last trouble */
-    int64_t delay_ms; /* between attempts to get out of FULL or SHUT */
-    int64_t due_ms;   /* the next one */
-
-    pthread_t thread;
-    bool has_thread;
-    _Atomic bool stop;
 };
 
 void journal_count_lost(struct journal *j);
@@ -92,13 +76,7 @@ void journal_add_stale(struct journal *j, uint64_t seq);
 MUST_CHECK bool journal_remember(struct journal *j, uint64_t cursor,
                                  struct slice entry);
 
-/* open.c: everything, from the beginning; and what a failed commit left behind. Both
- * return OK with an open store, or an error without. `verify`: look at the whole file,
- * from the disk. */
+/* open.c: everything, from the beginning; and what a failed commit left behind (the
+ * keeper's `reopen`). */
 MUST_CHECK int journal_read_store(struct journal *j, card_found *found, void *user);
-MUST_CHECK int journal_reopen(struct journal *j, bool verify);
-
-/* journal.c: a transaction failed; decides the state. `in_commit`: not before its
- * commit, so that the store may only be closed. */
-void journal_trouble(struct journal *j, int rc, bool in_commit, int64_t now_ms);
-void journal_committed(struct journal *j);
+MUST_CHECK int journal_reopen(struct keeper *k, bool verify);

@@ -17,7 +17,7 @@ static int open_store(struct journal *j, bool check, bool drop_cache)
         .drop_cache = drop_cache,
     };
 
-    return j->conf.engine->open(&conf, &j->store);
+    return j->conf.engine->open(&conf, &j->keeper.store);
 }
 
 /* ---- at the start ---- */
@@ -184,13 +184,13 @@ int journal_read_store(struct journal *j, card_found *found, void *user)
     int rc = open_store(j, true, false);
 
     if (rc == OK)
-        rc = engine->scan(j->store, 0, on_seen, &scan);
+        rc = engine->scan(j->keeper.store, 0, on_seen, &scan);
     if (rc == OK)
         rc = find_doubles(&scan);
     free(scan.cards);
     scan.cards = NULL;
     if (rc == OK && scan.count > 0)
-        rc = engine->scan(j->store, 0, on_card, &scan);
+        rc = engine->scan(j->keeper.store, 0, on_card, &scan);
     free(scan.doubles);
     if (rc < 0)
         return rc;
@@ -200,7 +200,7 @@ int journal_read_store(struct journal *j, card_found *found, void *user)
              "disk_bytes=%llu",
              engine->name, j->ring.count, atomic_load(&j->cards_now),
              (unsigned long long)scan.damaged,
-             (unsigned long long)engine->disk_bytes(j->store));
+             (unsigned long long)engine->disk_bytes(j->keeper.store));
     return OK;
 }
 
@@ -222,15 +222,15 @@ static int on_left_behind(void *user, uint64_t seq, struct slice bytes)
     return OK;
 }
 
-int journal_reopen(struct journal *j, bool verify)
+int journal_reopen(struct keeper *k, bool verify)
 {
+    struct journal *j = CONTAINER_OF(k, struct journal, keeper);
     const struct store_engine *engine = j->conf.engine;
-    int rc;
+    int rc = open_store(j, verify, verify);
 
-    engine->close(&j->store);
-    if ((rc = open_store(j, verify, verify)) == OK)
-        rc = engine->scan(j->store, j->last_put + 1, on_left_behind, j);
+    if (rc == OK)
+        rc = engine->scan(j->keeper.store, j->last_put + 1, on_left_behind, j);
     if (rc < 0)
-        engine->close(&j->store);
+        engine->close(&j->keeper.store);
     return rc;
 }

@@ -85,7 +85,7 @@ static int put_record(struct mail_writer *w, const struct mail_batch *batch,
     int rc;
 
     op->seq = w->next_seq++;
-    rc = w->conf.engine->put(w->store, op->seq, record.size, &room);
+    rc = w->conf.engine->put(w->keeper.store, op->seq, record.size, &room);
     if (rc < 0)
         return rc;
     memcpy(room, record.data, record.size);
@@ -96,7 +96,7 @@ static int put_record(struct mail_writer *w, const struct mail_batch *batch,
 static int remove_record(struct mail_writer *w, uint64_t seq, uint64_t charge,
                          struct content *loss)
 {
-    int rc = w->conf.engine->remove(w->store, seq);
+    int rc = w->conf.engine->remove(w->keeper.store, seq);
 
     if (rc == ERR_NOTFOUND)
         return OK;
@@ -139,7 +139,7 @@ static int transact(struct mail_writer *w, const struct group *g, bool *in_commi
     int rc;
 
     *in_commit = false;
-    if ((rc = engine->begin(w->store)) < 0)
+    if ((rc = engine->begin(w->keeper.store)) < 0)
         return rc;
     for (size_t i = w->again_count - owed; i < w->again_count && rc == OK; i++)
         rc = remove_record(w, w->again[i].seq, w->again[i].charge, &loss);
@@ -149,11 +149,11 @@ static int transact(struct mail_writer *w, const struct group *g, bool *in_commi
             rc = apply_batch(w, batch, &gain, &loss, wall_ms);
     }
     if (rc < 0) {
-        engine->abort(w->store);
+        engine->abort(w->keeper.store);
         return rc;
     }
     *in_commit = true;
-    if ((rc = engine->commit(w->store)) < 0) {
+    if ((rc = engine->commit(w->keeper.store)) < 0) {
         if (!w->doubt)
             w->doubt = first_seq;
         return rc;
@@ -164,21 +164,30 @@ static int transact(struct mail_writer *w, const struct group *g, bool *in_commi
     w->content.messages += gain.messages - loss.messages;
     w->content.charge += gain.charge - loss.charge;
     atomic_fetch_sub(&w->gauges.used, loss.charge);
-    writer_committed(w);
+    w->removals_wait = false;
+    keeper_committed(&w->keeper);
     return OK;
+}
+
+static void report_failure(struct mail_writer *w, int rc, bool in_commit,
+                           int64_t now_ms)
+{
+    if (in_commit || (rc != ERR_FULL && rc != ERR_NOMEM))
+        keeper_failed(&w->keeper, rc, in_commit, now_ms);
+    /* else this one transaction was too much; the next may fit */
 }
 
 void writer_remove_owed(struct mail_writer *w, int64_t now_ms)
 {
     struct group nothing = {0};
 
-    while (w->state != WRITER_SHUT && !w->removals_wait && w->again_count > 0) {
+    while (w->keeper.state != KEEPER_SHUT && !w->removals_wait && w->again_count > 0) {
         bool in_commit;
         int rc = transact(w, &nothing, &in_commit);
 
         if (rc < 0) {
-            writer_trouble(w, rc, in_commit, now_ms);
-            w->removals_wait = w->state != WRITER_OPEN;
+            report_failure(w, rc, in_commit, now_ms);
+            w->removals_wait = w->keeper.state != KEEPER_OPEN;
             return;
         }
     }
@@ -218,7 +227,7 @@ static void write_group(struct mail_writer *w, const struct group *g, int64_t no
     }
     refuse_puts(w, g, rc);
     if (tried)
-        writer_trouble(w, rc, in_commit, now_ms);
+        report_failure(w, rc, in_commit, now_ms);
     writer_remove_owed(w, now_ms);
 }
 
@@ -226,7 +235,7 @@ static int read_record(struct mail_writer *w, struct mail_batch *batch,
                        struct mail_op *op)
 {
     struct slice record;
-    int rc = w->conf.engine->read(w->store, op->seq, &record);
+    int rc = w->conf.engine->read(w->keeper.store, op->seq, &record);
 
     if (rc < 0)
         return rc;
@@ -239,7 +248,7 @@ static int read_record(struct mail_writer *w, struct mail_batch *batch,
 
 static void read_group(struct mail_writer *w, const struct group *g)
 {
-    int begun = w->store ? w->conf.engine->begin_reads(w->store) : ERR_IO;
+    int begun = w->keeper.store ? w->conf.engine->begin_reads(w->keeper.store) : ERR_IO;
 
     FOREACH_BATCH(g, batch)
     {
@@ -250,7 +259,7 @@ static void read_group(struct mail_writer *w, const struct group *g)
         }
     }
     if (begun == OK)
-        w->conf.engine->end_reads(w->store);
+        w->conf.engine->end_reads(w->keeper.store);
 }
 
 static void send_home(struct mail_writer *w, struct group *g)

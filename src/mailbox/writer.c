@@ -1,17 +1,10 @@
 #include "mailbox/writer.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "mailbox/record.h"
 #include "mailbox/writer_inside.h"
 
-#include <poll.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-#define FIRST_DELAY_MS  100
-#define LONGEST_FULL_MS 5000  /* looking for space costs little */
-#define LONGEST_SHUT_MS 30000 /* opening rereads the whole store */
 
 struct mail_gauges *mail_writer_gauges(struct mail_writer *w)
 {
@@ -20,7 +13,7 @@ struct mail_gauges *mail_writer_gauges(struct mail_writer *w)
 
 void mail_writer_send(struct mail_writer *w, struct mail_batch *batch)
 {
-    inbox_push(&w->inbox, &batch->parcel);
+    inbox_push(&w->keeper.inbox, &batch->parcel);
 }
 
 /* ---- opening, and reading everything ---- */
@@ -67,34 +60,13 @@ static int open_store(struct mail_writer *w, bool check, bool drop_cache)
 {
     struct store_conf conf = {
         .kind = &mailbox_store,
-        .dir = w->conf.dir,
+        .dir = w->keeper.conf.dir,
         .total_bytes = w->conf.total_bytes,
         .check = check,
         .drop_cache = drop_cache,
     };
 
-    return w->conf.engine->open(&conf, &w->store);
-}
-
-int mail_writer_new(const struct mail_writer_conf *conf, struct mail_writer **out)
-{
-    struct mail_writer *w = aligned_alloc(CACHE_LINE, sizeof(*w));
-    int rc = ERR_NOMEM;
-
-    if (!w)
-        return ERR_NOMEM;
-    *w =
-        (struct mail_writer){.conf = *conf, .proven = true, .delay_ms = FIRST_DELAY_MS};
-    w->inbox.event_fd = -1;
-    if (!(w->conf.dir = strdup(conf->dir)))
-        goto fail;
-    if ((rc = inbox_init(&w->inbox)) < 0)
-        goto fail;
-    *out = w;
-    return OK;
-fail:
-    mail_writer_close(&w);
-    return rc;
+    return w->conf.engine->open(&conf, &w->keeper.store);
 }
 
 /* The failed commit may have reached the disk after all, with its removals. `counted`:
@@ -103,14 +75,14 @@ static int settle_owed(struct mail_writer *w, bool counted)
 {
     const struct store_engine *engine = w->conf.engine;
     size_t kept = 0;
-    int rc = engine->begin_reads(w->store);
+    int rc = engine->begin_reads(w->keeper.store);
 
     if (rc < 0)
         return rc;
     for (size_t i = 0; i < w->again_count; i++) {
         struct removal r = w->again[i];
         struct slice record;
-        int found = rc == OK ? engine->read(w->store, r.seq, &record) : rc;
+        int found = rc == OK ? engine->read(w->keeper.store, r.seq, &record) : rc;
 
         if (found != ERR_NOTFOUND) {
             w->again[kept++] = r;
@@ -122,25 +94,25 @@ static int settle_owed(struct mail_writer *w, bool counted)
         }
     }
     w->again_count = kept;
-    engine->end_reads(w->store);
+    engine->end_reads(w->keeper.store);
     return rc;
 }
 
-/* Opens the store again. `verify`: the whole of it, from the disk; otherwise only what
- * the failed commit may have left behind. */
-static int reopen(struct mail_writer *w, bool verify)
+/* Unless it is to verify all, it reads what the failed commit may have left behind. */
+static int reopen(struct keeper *k, bool verify)
 {
+    struct mail_writer *w = CONTAINER_OF(k, struct mail_writer, keeper);
     struct scan scan = {.w = w};
     uint64_t from = verify ? 0 : w->doubt;
     uint64_t committed = w->content.messages, owed = w->again_count;
     int rc = open_store(w, verify, verify);
 
     if (rc == OK && (verify || w->doubt))
-        rc = w->conf.engine->scan(w->store, from, on_seen, &scan);
+        rc = w->conf.engine->scan(w->keeper.store, from, on_seen, &scan);
     if (rc == OK)
         rc = settle_owed(w, !verify);
     if (rc < 0) {
-        w->conf.engine->close(&w->store);
+        w->conf.engine->close(&w->keeper.store);
         return rc;
     }
     if (w->again_count == 0)
@@ -151,7 +123,7 @@ static int reopen(struct mail_writer *w, bool verify)
         log_error(MAILBOX,
                   "store lost messages dir=%s found=%llu damaged=%llu committed=%llu; "
                   "each will be reported when it is due",
-                  w->conf.dir, (unsigned long long)scan.content.messages,
+                  w->keeper.conf.dir, (unsigned long long)scan.content.messages,
                   (unsigned long long)scan.content.damaged,
                   (unsigned long long)committed);
     atomic_fetch_add(&w->gauges.used, scan.content.charge - w->content.charge);
@@ -159,95 +131,40 @@ static int reopen(struct mail_writer *w, bool verify)
     return OK;
 }
 
-/* ---- states ---- */
+/* ---- its life ---- */
 
-static void enter(struct mail_writer *w, enum writer_state next, int64_t now_ms)
+static void on_turn(struct keeper *k, int64_t now_ms)
 {
-    static const int health[] =
-        {[WRITER_OPEN] = OK, [WRITER_FULL] = ERR_NOSPACE, [WRITER_SHUT] = ERR_IO};
-    int64_t longest = next == WRITER_FULL ? LONGEST_FULL_MS : LONGEST_SHUT_MS;
-
-    if (next != WRITER_OPEN) {
-        w->due_ms = now_ms + w->delay_ms;
-        w->delay_ms = w->delay_ms * 2 < longest ? w->delay_ms * 2 : longest;
-    }
-    w->state = next;
-    atomic_store(&w->gauges.health, health[next]);
+    mail_writer_turn(CONTAINER_OF(k, struct mail_writer, keeper), now_ms);
 }
 
-void writer_committed(struct mail_writer *w)
+int mail_writer_new(const struct mail_writer_conf *conf, struct mail_writer **out)
 {
-    w->removals_wait = false;
-    if (w->proven || w->state != WRITER_OPEN)
-        return;
-    w->proven = true;
-    w->delay_ms = FIRST_DELAY_MS;
-    log_info(MAILBOX, "store recovered dir=%s messages=%llu", w->conf.dir,
-             (unsigned long long)w->content.messages);
+    struct mail_writer *w = aligned_alloc(CACHE_LINE, sizeof(*w));
+    int rc;
+
+    if (!w)
+        return ERR_NOMEM;
+    *w = (struct mail_writer){.conf = *conf};
+    rc = keeper_init(
+        &w->keeper,
+        &(struct keeper_conf){
+            .engine = conf->engine,
+            .kind = &mailbox_store,
+            .dir = conf->dir,
+            .subject = "store",
+            .when_full =
+                "what is stored is delivered as before, but messages are refused",
+            .when_shut = "messages are refused",
+            .turn = on_turn,
+            .reopen = reopen,
+            .health = &w->gauges.health,
+        });
+    if (rc < 0)
+        mail_writer_close(&w);
+    *out = w;
+    return rc;
 }
-
-static void shut(struct mail_writer *w, int rc, int64_t now_ms)
-{
-    w->conf.engine->close(&w->store);
-    if (w->proven)
-        log_error(
-            MAILBOX,
-            "store shut dir=%s reason=%s: messages are refused until the disk can be "
-            "written again; check it. Trying every %d ms at first, every %d s at last",
-            w->conf.dir, err_word(rc), FIRST_DELAY_MS, LONGEST_SHUT_MS / 1000);
-    w->proven = false;
-    enter(w, WRITER_SHUT, now_ms);
-}
-
-static void run_full(struct mail_writer *w, bool in_commit, int64_t now_ms)
-{
-    if (w->proven)
-        log_error(
-            MAILBOX,
-            "store full dir=%s reason=nospace: messages are refused until there is "
-            "space on this disk; what is stored is delivered as before",
-            w->conf.dir);
-    w->proven = false;
-    enter(w, WRITER_FULL, now_ms);
-    if (w->store)
-        w->conf.engine->give_reserve(w->store);
-    if (in_commit) {
-        int rc;
-
-        w->conf.engine->close(&w->store);
-        if ((rc = reopen(w, false)) < 0)
-            shut(w, rc, now_ms);
-    }
-}
-
-void writer_trouble(struct mail_writer *w, int rc, bool in_commit, int64_t now_ms)
-{
-    if (rc == ERR_NOSPACE)
-        run_full(w, in_commit, now_ms);
-    else if (in_commit || (rc != ERR_FULL && rc != ERR_NOMEM))
-        shut(w, rc, now_ms);
-    /* else this one transaction was too much; the next may fit */
-}
-
-/* Whenever it is OPEN it has its reserve. */
-static void leave_trouble(struct mail_writer *w, int64_t now_ms)
-{
-    w->removals_wait = false;
-    if (w->conf.engine->take_reserve(w->store) == OK)
-        enter(w, WRITER_OPEN, now_ms);
-    else
-        run_full(w, false, now_ms);
-}
-
-static void leave_shut(struct mail_writer *w, int64_t now_ms)
-{
-    if (reopen(w, true) == OK)
-        leave_trouble(w, now_ms);
-    else
-        enter(w, WRITER_SHUT, now_ms);
-}
-
-/* ---- work ---- */
 
 int mail_writer_open(struct mail_writer *w, mail_found *found, void *user)
 {
@@ -255,10 +172,10 @@ int mail_writer_open(struct mail_writer *w, mail_found *found, void *user)
     int rc;
 
     if ((rc = open_store(w, true, false)) == OK)
-        rc = w->conf.engine->scan(w->store, 0, on_seen, &scan);
+        rc = w->conf.engine->scan(w->keeper.store, 0, on_seen, &scan);
     if (rc < 0) {
-        log_error(MAILBOX, "store cannot be opened dir=%s reason=%s: %s", w->conf.dir,
-                  err_word(rc), err_text(rc));
+        log_error(MAILBOX, "store cannot be opened dir=%s reason=%s: %s",
+                  w->keeper.conf.dir, err_word(rc), err_text(rc));
         return rc;
     }
     w->content = scan.content;
@@ -268,79 +185,37 @@ int mail_writer_open(struct mail_writer *w, mail_found *found, void *user)
              "store opened engine=%s messages=%llu damaged=%llu disk_bytes=%llu",
              w->conf.engine->name, (unsigned long long)scan.content.messages,
              (unsigned long long)scan.content.damaged,
-             (unsigned long long)w->conf.engine->disk_bytes(w->store));
-    leave_trouble(w, 0);
+             (unsigned long long)w->conf.engine->disk_bytes(w->keeper.store));
+    keeper_opened(&w->keeper, 0);
     return OK;
 }
 
 void mail_writer_turn(struct mail_writer *w, int64_t mono_ms)
 {
-    struct parcel *waiting = inbox_take(&w->inbox);
+    struct parcel *waiting = inbox_take(&w->keeper.inbox);
 
-    if (w->state != WRITER_OPEN && mono_ms >= w->due_ms) {
-        if (w->state == WRITER_FULL)
-            leave_trouble(w, mono_ms);
-        else
-            leave_shut(w, mono_ms);
+    if (keeper_recover(&w->keeper, mono_ms)) {
+        w->removals_wait = false;
         writer_remove_owed(w, mono_ms);
     }
     while (waiting)
         writer_serve(w, &waiting, mono_ms);
 }
 
-static int sleep_ms(const struct mail_writer *w, int64_t now_ms)
-{
-    if (w->state == WRITER_OPEN)
-        return -1;
-    return w->due_ms > now_ms ? (int)(w->due_ms - now_ms) : 0;
-}
-
-static void *run(void *arg)
-{
-    struct mail_writer *w = arg;
-
-    while (!atomic_load(&w->stop)) {
-        if (inbox_may_sleep(&w->inbox)) {
-            struct pollfd p = {.fd = w->inbox.event_fd, .events = POLLIN};
-
-            if (poll(&p, 1, sleep_ms(w, clock_mono_ms())) > 0)
-                inbox_clear(&w->inbox);
-            inbox_wake(&w->inbox);
-        }
-        mail_writer_turn(w, clock_mono_ms());
-    }
-    return NULL;
-}
-
 int mail_writer_start(struct mail_writer *w)
 {
-    if (pthread_create(&w->thread, NULL, run, w) != 0)
-        return ERR_NOMEM;
-    w->has_thread = true;
-    pthread_setname_np(w->thread, "store");
-    return OK;
-}
-
-static void join_thread(struct mail_writer *w)
-{
-    uint64_t one = 1;
-
-    atomic_store(&w->stop, true);
-    (void)!write(w->inbox.event_fd, &one, sizeof(one));
-    pthread_join(w->thread, NULL);
-    w->has_thread = false;
+    return keeper_start(&w->keeper);
 }
 
 void mail_writer_stop(struct mail_writer *w)
 {
     int64_t now_ms = clock_mono_ms();
 
-    if (w->has_thread)
-        join_thread(w);
-    w->due_ms = now_ms; /* one more attempt, if it is in trouble */
+    keeper_join(&w->keeper);
+    w->keeper.due_ms = now_ms; /* one more attempt, if it is in trouble */
     mail_writer_turn(w, now_ms);
     w->removals_wait = false;
-    if (w->store)
+    if (w->keeper.store)
         writer_remove_owed(w, now_ms);
 }
 
@@ -351,11 +226,9 @@ void mail_writer_close(struct mail_writer **writer)
     *writer = NULL;
     if (!w)
         return;
-    if (w->inbox.event_fd >= 0)
+    if (w->keeper.inbox.event_fd >= 0)
         mail_writer_stop(w);
-    w->conf.engine->close(&w->store);
-    inbox_fini(&w->inbox);
-    free((void *)w->conf.dir);
+    keeper_fini(&w->keeper);
     free(w->again);
     free(w);
 }

@@ -68,7 +68,7 @@ static void jig_open(void)
 /* As after kill -9: what was handed over and not committed is gone. */
 static inline void jig_kill(void)
 {
-    jig.conf.engine->close(&jig.journal->store);
+    jig.conf.engine->close(&jig.journal->keeper.store);
     jig.journal->is_open = false;
     journal_close(&jig.journal);
 }

@@ -316,7 +316,7 @@ static inline struct relay *relay_rig_home(const struct id *id)
 /* Cuts the journal off, as if the gateway were killed; relay_rig_close() follows. */
 static inline void relay_rig_kill(void)
 {
-    store_mem.close(&relay_rig.journal->store);
+    store_mem.close(&relay_rig.journal->keeper.store);
     relay_rig.journal->is_open = false;
     relay_rig.killed = true;
 }

@@ -608,10 +608,10 @@ static void the_delay_between_attempts_grows_to_half_a_minute(void **state)
     for (int i = 0; i < 12; i++) {
         int64_t want = 100ll << i < 30000 ? 100ll << i : 30000;
 
-        assert_int_equal(jig.journal->due_ms - jig.now_ms, want);
-        jig.now_ms = jig.journal->due_ms - 1;
+        assert_int_equal(jig.journal->keeper.due_ms - jig.now_ms, want);
+        jig.now_ms = jig.journal->keeper.due_ms - 1;
         jig_turn();
-        assert_int_equal(jig.journal->due_ms, jig.now_ms + 1);
+        assert_int_equal(jig.journal->keeper.due_ms, jig.now_ms + 1);
         jig.now_ms++;
         jig_turn();
         assert_int_equal(journal_health(jig.journal), ERR_IO);
@@ -622,7 +622,8 @@ static void the_delay_between_attempts_grows_to_half_a_minute(void **state)
     store_mem_fail(&journal_store, MEM_COMMIT, 1, 1, ERR_IO);
     jig_tell(0, 1);
     jig_turn();
-    assert_int_equal(jig.journal->due_ms - jig.now_ms, 100); /* it worked meanwhile */
+    assert_int_equal(jig.journal->keeper.due_ms - jig.now_ms,
+                     100); /* it worked meanwhile */
 }
 
 static unsigned count_lines(const char *text, const char *what)
@@ -686,7 +687,8 @@ static struct {
 
 static void look(uint32_t epoch)
 {
-    bool writes = jig.journal->state == JOURNAL_OPEN && jig.journal->proven;
+    bool writes =
+        jig.journal->keeper.state == KEEPER_OPEN && jig.journal->keeper.proven;
 
     if (writes && feed_is_settled(jig.feeds[0])) {
         told.safe = jig.sequence;

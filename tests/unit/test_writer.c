@@ -81,7 +81,7 @@ static void the_delay_between_attempts_grows_to_half_a_minute(void **state)
         int64_t want = 100ll << i < 30000 ? 100ll << i : 30000;
 
         began = rig.now_ms;
-        last = rig.writer->due_ms;
+        last = rig.writer->keeper.due_ms;
         assert_int_equal(last - began, want);
         rig.now_ms = last;
         rig_turn();
