@@ -41,22 +41,15 @@ static struct in6_addr as_in6(const struct sockaddr_storage *any)
     return out;
 }
 
-/* Before a byte of it was read: a word, if the socket takes it. */
-static void turn_away(struct http_server *s, int fd, bool of_address)
+static void turn_away(struct http_server *s, int fd, enum limits_verdict verdict)
 {
-    static const char whole[] = "HTTP/1.1 503 Service Unavailable\r\n"
-                                "Connection: close\r\nRetry-After: 5\r\n"
-                                "Content-Length: 0\r\n\r\n";
-    static const char address[] = "HTTP/1.1 429 Too Many Requests\r\n"
-                                  "Connection: close\r\nRetry-After: 5\r\n"
-                                  "Content-Length: 0\r\n\r\n";
-    const char *word = of_address ? address : whole;
+    bool total = verdict == LIMITS_TOTAL;
 
     s->stats.refused++;
     LOG_THROTTLED(LOG_WARN, HTTP, "http refused reason=%s",
-                  of_address ? "max_per_address" : "max_connections");
-    (void)!send(fd, word, strlen(word), MSG_DONTWAIT | MSG_NOSIGNAL);
-    shutdown(fd, SHUT_WR);
+                  total ? "max_connections" : "max_per_address");
+    client_last_word(fd,
+                     total ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_TOO_MANY_REQUESTS);
     close(fd);
 }
 
@@ -69,7 +62,7 @@ static void admit(struct http_server *s, int fd, const struct sockaddr_storage *
     uint64_t before = s->stats.open;
 
     if (verdict != LIMITS_PASS) {
-        turn_away(s, fd, verdict == LIMITS_ADDRESS);
+        turn_away(s, fd, verdict);
         return;
     }
     if (!(c = client_new(s, fd, &ip))) {

@@ -10,7 +10,6 @@
 #define GZIP_LEAST   1024
 #define STREAM_BLOCK 4096 /* what HTTP/1.0 clients get at once; others by the chunk */
 #define HEADER_MAX   256
-#define PROBLEMS     "https://holdfast.invalid/problems/"
 
 static bool is_compressible(const char *type)
 {

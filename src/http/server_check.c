@@ -88,15 +88,20 @@ static const char *check_line(struct head *head, const char *name, const char *v
 
 static const char *check_value(const char *value)
 {
-    size_t n = strlen(value);
-
-    if (n > 0 && strchr(" \t", value[n - 1]))
-        return "blanks behind a header's value";
     for (; *value; value++) {
         if (((unsigned char)*value < ' ' && *value != '\t') || *value == 0x7f)
             return "a control character in a header";
     }
     return NULL;
+}
+
+/* In the library's memory: blanks behind a value do not belong to it. */
+static void trim(char *value)
+{
+    size_t n = strlen(value);
+
+    while (n > 0 && strchr(" \t", value[n - 1]))
+        value[--n] = '\0';
 }
 
 static const char *note_single(struct head *head, const char *name, const char *value)
@@ -109,6 +114,7 @@ static const char *note_single(struct head *head, const char *name, const char *
                    : i == HEADER_LENGTH ? "two Content-Length headers"
                    : i == HEADER_CODING ? "two Transfer-Encoding headers"
                                         : "a header twice that may be there once";
+        trim((char *)value);
         head->value[i] = value;
     }
     return NULL;
@@ -231,6 +237,7 @@ static void check_target(struct client *c, const struct head *head)
     else if (c->target.authority && strcasecmp(c->target.authority, host) != 0)
         refuse(c, MHD_HTTP_BAD_REQUEST, "bad-request",
                "the target names another machine than Host");
+    c->ends |= c->refusal.status != 0;
 }
 
 /* A page of elsewhere must not use the browser of somebody who may connect here. */

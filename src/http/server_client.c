@@ -24,7 +24,7 @@ static void on_deadline(struct timer *t, int64_t now_ms)
     switch (c->state) {
     case CLIENT_NEW:
     case CLIENT_READING:
-        client_cut(c, MHD_HTTP_REQUEST_TIMEOUT);
+        client_cut(c, c->refusal.status ? c->refusal.status : MHD_HTTP_REQUEST_TIMEOUT);
         break;
     case CLIENT_WAITING:
         answer_problem(c, MHD_HTTP_GATEWAY_TIMEOUT, "timeout", NULL, NULL,
@@ -106,21 +106,49 @@ void client_resume(struct client *c)
     MHD_resume_connection(c->connection);
 }
 
+static const struct {
+    unsigned status;
+    const char *type, *detail;
+} last_words[] = {
+    {MHD_HTTP_REQUEST_TIMEOUT, "timeout", "the request did not come in time"},
+    {MHD_HTTP_CONTENT_TOO_LARGE, "too-large", "the body is too large"},
+    {MHD_HTTP_TOO_MANY_REQUESTS, "too-many", "too many connections from this address"},
+    {MHD_HTTP_SERVICE_UNAVAILABLE, "not-ready", "too many connections"},
+};
+
+void client_last_word(int fd, unsigned status)
+{
+    const char *title = MHD_get_reason_phrase_for(status);
+    const char *type = "bad-request", *detail = "the request did not come to its end";
+    char text[768], body[384];
+
+    for (size_t i = 0; i < ARRAY_LEN(last_words); i++) {
+        if (last_words[i].status == status) {
+            type = last_words[i].type;
+            detail = last_words[i].detail;
+        }
+    }
+    snprintf(body, sizeof(body),
+             "{\"type\":\"" PROBLEMS "%s\",\"title\":\"%s\",\"status\":%u,"
+             "\"detail\":\"%s\"}",
+             type, title, status, detail);
+    snprintf(text, sizeof(text),
+             "HTTP/1.1 %u %s\r\nContent-Type: application/problem+json\r\n"
+             "Cache-Control: no-store\r\nConnection: close\r\n"
+             "Content-Length: %zu\r\n\r\n%s",
+             status, title, strlen(body), body);
+    (void)!send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+    shutdown(fd, SHUT_WR);
+}
+
 void client_cut(struct client *c, unsigned status)
 {
-    char text[256];
-    int n = 0;
-
-    if (status)
-        n = snprintf(text, sizeof(text),
-                     "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
-                     status, MHD_get_reason_phrase_for(status));
     /* The library has nothing under way here, and finds the end of the stream next. */
-    if (n > 0)
-        (void)!send(c->fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
-    shutdown(c->fd, SHUT_RDWR);
-    if (status)
+    if (status) {
+        client_last_word(c->fd, status);
         c->server->stats.refused++;
+    }
+    shutdown(c->fd, SHUT_RDWR);
     client_move(c, CLIENT_CUT, 0);
     client_resume(c);
 }

@@ -30,8 +30,11 @@
 #define DROP_MAX           (1024 * 1024) /* of a body that is refused */
 #define CONNECTION_MEMORY  (32 * 1024)
 #define REQUEST_TIMEOUT_MS 10000 /* for a request to be complete */
+#define REFUSED_TIMEOUT_MS 1000  /* for the body of one that is refused anyhow */
 #define ANSWER_TIMEOUT_MS  30000
 #define TICK_MS            100
+
+#define PROBLEMS           "https://holdfast.invalid/problems/" /* their types */
 
 enum client_state {
     CLIENT_NEW,
@@ -130,6 +133,9 @@ void client_resume(struct client *c);
 
 /* Ends the connection at once; `status` 0: without a word. */
 void client_cut(struct client *c, unsigned status);
+
+/* Says this past the library, if the socket takes it, and that the end has come. */
+void client_last_word(int fd, unsigned status);
 
 /* Cuts those whose peer has closed while they were suspended. */
 void clients_look(struct http_server *s);

@@ -104,8 +104,12 @@ enum MHD_Result request_proceed(void *server, struct MHD_Connection *con,
         c->was_heard = true;
         if (!c->refusal.status)
             check_head(c, method, version);
-        if (!c->refusal.at_once)
+        if (!c->refusal.at_once) {
+            if (c->refusal.status)
+                wheel_arm(&c->server->loop.wheel, &c->timer,
+                          c->server->loop.now_ms + REFUSED_TIMEOUT_MS);
             return MHD_YES;
+        }
         client_move(c, CLIENT_WAITING, ANSWER_TIMEOUT_MS);
         answer_refusal(c);
     } else if (*size > 0) {

@@ -526,7 +526,7 @@ static void too_many_connections_are_told_so(void **state)
         assert_int_equal(read_answer(fds[i]), 200);
     }
     fds[20] = dial();
-    assert_int_equal(read_head(fds[20]), 503);
+    assert_int_equal(read_answer(fds[20]), 503);
     assert_true(is_ended(fds[20]));
     close(fds[0]);
     WAIT_FOR(stats().open == 19);
