@@ -54,7 +54,7 @@ void event_print(const json_t *event, enum output output, enum event_scope scope
         return;
     }
     if (scope == EVENT_OF_ALL)
-        printf("%-15s  ", field_text(event, "device"));
+        printf("%-21s  ", field_text(event, "device"));
     print_state(event, "from", 0, output);
     fputs(" -> ", stdout);
     print_state(event, "to", 0, output);

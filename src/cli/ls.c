@@ -23,7 +23,7 @@ static const char help[] =
     "      --limit N          stop after N devices (1000)\n"
     "      --all              never stop\n" REMOTE_HELP "\n"
     "In a pipe: id, state, since, last seen, mail, address, listener; one device per\n"
-    "line, without a heading.\n";
+    "line, without a heading. Sorted by id, unless there are more than 1000.\n";
 
 static const struct column columns[] = {
     {.title = "ID"},
@@ -84,6 +84,28 @@ static int get_page(struct listing *l, json_t **out)
     return api_get(l->remote.api, &path, out);
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    return strcmp(field_raw(*(json_t *const *)a, "id"),
+                  field_raw(*(json_t *const *)b, "id"));
+}
+
+/* The gateway's order is none that people see. Where one page is all, it gets one. */
+static int list_sorted(struct listing *l, const json_t *devices)
+{
+    size_t n = json_array_size(devices), i;
+    json_t **sorted = calloc(n + 1, sizeof(json_t *)), *device;
+
+    if (!sorted)
+        return ERR_NOMEM;
+    json_array_foreach(devices, i, device) sorted[i] = device;
+    qsort(sorted, n, sizeof(*sorted), compare_ids);
+    for (i = 0; i < n; i++)
+        list_device(l, sorted[i]);
+    free(sorted);
+    return OK;
+}
+
 static int list_page(struct listing *l)
 {
     json_t *page, *device, *devices;
@@ -98,9 +120,13 @@ static int list_page(struct listing *l)
     devices = json_object_get(page, "devices");
     if (is_first && l->remote.output == OUTPUT_JSON)
         printf("{\"as_of\":%" PRIu64 ",\"devices\":[", field_count(page, "as_of"));
-    json_array_foreach(devices, i, device) list_device(l, device);
+    if (l->remote.output != OUTPUT_JSON && is_first &&
+        (l->limit <= PAGE || !json_is_string(l->cursor)))
+        rc = list_sorted(l, devices);
+    else
+        json_array_foreach(devices, i, device) list_device(l, device);
     json_decref(page);
-    return table_flush(&l->table, stdout);
+    return rc < 0 ? rc : table_flush(&l->table, stdout);
 }
 
 static void finish_json(const struct listing *l)

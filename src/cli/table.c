@@ -128,7 +128,7 @@ const char *table_id(const struct id *id)
 
 static char *next_text(void)
 {
-    static char texts[4][TEXT_MAX];
+    static char texts[TABLE_TEXTS][TEXT_MAX];
     static unsigned turn;
 
     return texts[turn++ % ARRAY_LEN(texts)];

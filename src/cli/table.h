@@ -56,13 +56,17 @@ MUST_CHECK int table_flush(struct table *t, FILE *out);
 /* "ttms/00000002", escaped; valid until the next call. */
 const char *table_id(const struct id *id);
 
-/* As printf; valid until the fourth call after. */
+/* The texts that these return stay valid while one line is made of them: so many calls
+ * long, all of them together. */
+#define TABLE_TEXTS 16
+
+/* As printf. */
 PRINTF(1, 2) const char *table_say(const char *format, ...);
 
-/* One word of printable ASCII, the rest as \xNN; valid until the fourth call after. */
+/* One word of printable ASCII, the rest as \xNN. */
 const char *table_safe(struct slice text);
 
-/* "12.3 KiB", "3 d": valid until the fourth call after. */
+/* "12.3 KiB", "3 d". */
 const char *table_bytes(uint64_t bytes);
 const char *table_age(int64_t age_ms);
 

@@ -75,6 +75,12 @@ def test_in_a_pipe_each_cell_is_one_word(api):
                            "-"]
 
 
+def test_one_page_is_sorted(api):
+    api.devices = [device(own) for own in ("00000009", "0000000a", "00000001")]
+    ids = [line.split()[0] for line in run(api, "ls").stdout.splitlines()]
+    assert ids == ["00000001", "00000009", "0000000a"]
+
+
 def test_filters_are_the_apis(api):
     api.devices = [device("00000001")]
     run(api, "ls", "--state", "leave,close", "--protocol", "ttms", "--listener", "a b&c",

@@ -1,9 +1,9 @@
 """`holdfast ls|show|watch|kick` as somebody uses them beside a running gateway."""
 
 import json
+import os
 import pty
 import re
-import os
 
 import pytest
 
@@ -90,7 +90,8 @@ def test_on_a_terminal_there_are_heading_colours_and_counts(gateway):
     assert "STATE" in seen and "\033[32malive\033[0m" in seen and "s ago" in seen
     assert "1 device, 1 alive" in seen
     seen = on_terminal("show", "00000001", "-c", gateway.config_file)
-    assert "\033[32malive\033[0m" in seen and "connected" in seen
+    assert re.search(r"state +\033\[32malive\033\[0m since \d+ s ago \(20", seen)
+    assert re.search(r"last seen +\d+ s ago \(20", seen) and ", connected" in seen
 
 
 def test_show_tells_all_about_a_device(gateway):
