@@ -189,9 +189,11 @@ static void end_poll(struct api *a, struct poll *poll)
 
 static void look_again(struct api *a, bool is_tick, int64_t now_ms)
 {
+    bool ends = atomic_load(&a->draining); /* nobody is kept waiting for the end */
+
     LIST_FOREACH_SAFE (&a->polls, k) {
         struct poll *poll = CONTAINER_OF(k, struct poll, link);
-        bool is_due = is_tick && now_ms >= poll->due_ms;
+        bool is_due = is_tick && (ends || now_ms >= poll->due_ms);
 
         if (!http_is_alive(a->server, poll->handle) ||
             ((is_due || !is_tick) &&

@@ -11,6 +11,7 @@
 
 #define ACCEPTS_PER_TURN 64
 #define LOOK_TICKS       10 /* ticks between two looks for clients that left */
+#define LAST_MOMENT_MS   200
 
 /* ---- accepting ---- */
 
@@ -138,6 +139,26 @@ static bool is_drained(const struct http_server *s)
            list_is_empty(&s->in[CLIENT_STREAMING]);
 }
 
+/* Those that nobody answered in time get a 503, and a moment to take it. */
+static void drain_on(struct http_server *s)
+{
+    bool is_over = s->loop.now_ms >= s->drain_until_ms;
+
+    if (is_drained(s) || (is_over && s->gave_up)) {
+        loop_stop(&s->loop);
+    } else if (is_over) {
+        s->gave_up = true;
+        s->drain_until_ms += LAST_MOMENT_MS;
+        LIST_FOREACH_SAFE (&s->in[CLIENT_WAITING], k) {
+            struct client *c = CONTAINER_OF(k, struct client, link);
+
+            if (!c->answer)
+                answer_problem(c, MHD_HTTP_SERVICE_UNAVAILABLE, "not-ready", NULL, NULL,
+                               "the gateway is ending");
+        }
+    }
+}
+
 static void on_end_of_turn(void *user)
 {
     struct http_server *s = user;
@@ -150,8 +171,8 @@ static void on_end_of_turn(void *user)
         if (MHD_get_timeout(s->daemon, &timeout) == MHD_YES && timeout == 0)
             s->library_ready = s->loop.again = true;
     }
-    if (s->draining && (is_drained(s) || s->loop.now_ms >= s->drain_until_ms))
-        loop_stop(&s->loop);
+    if (s->draining)
+        drain_on(s);
 }
 
 static void on_tick(struct timer *t, int64_t now_ms)
@@ -316,6 +337,9 @@ static void on_stop(struct parcel *parcel, void *receiver)
     unwatch_listener(s);
     LIST_FOREACH_SAFE (&s->in[CLIENT_STREAMING], k)
         client_resume(CONTAINER_OF(k, struct client, link));
+    LIST_FOREACH (&s->in[CLIENT_READING], k)
+        wheel_arm(&s->loop.wheel, &CONTAINER_OF(k, struct client, link)->timer,
+                  s->loop.now_ms + REFUSED_TIMEOUT_MS);
     log_info(HTTP, "http draining timeout_ms=%lld connections=%llu waiting=%zu",
              (long long)stop->timeout_ms, (unsigned long long)s->stats.open,
              s->in[CLIENT_WAITING].length);

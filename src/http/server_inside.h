@@ -117,6 +117,7 @@ struct http_server {
     pthread_t thread;
     bool started;
     bool draining;
+    bool gave_up; /* on those that still wait for an answer */
     int64_t drain_until_ms;
 };
 

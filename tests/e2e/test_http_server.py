@@ -1,6 +1,7 @@
 """The HTTP server as such: what it lets through, whom it lets in, how it stands up to
 peers that mean no good. What it answers is in the tests of the API."""
 
+import json
 import os
 import resource
 import signal
@@ -334,7 +335,7 @@ def test_it_ends_in_order_with_connections_open(gateway):
     half = Raw(gateway).send(b"GET /healthz HTTP/1.1\r\n")
     gateway.stop()
     assert all(raw.is_ended() for raw in idle)
-    assert half.is_ended()
+    assert half.answer().status == 408
     assert gateway.log_has("worker ended")
 
 
@@ -487,3 +488,67 @@ def test_without_an_address_there_is_no_http(gateway):
     result = gateway.command("-t", "-c", gateway.config_file)
     assert "http        off" in result.stdout
     gateway.registered(1)
+
+
+# Answers that take their time.
+
+def newest(gateway):
+    return json.loads(ask(gateway, get("/api/v1/events")).body)["newest"]
+
+
+def waiting(gateway):
+    """A request for what has not happened yet."""
+    path = f"/api/v1/events?after={newest(gateway)}&wait=60s"
+    return Raw(gateway).send(get(path))
+
+
+@pytest.mark.threads
+def test_a_client_that_leaves_while_its_answer_waits_is_forgotten(gateway):
+    gateway.start()
+    before = open_files(gateway)
+    clients = [waiting(gateway) for _ in range(20)]
+    wait_until(lambda: open_files(gateway) >= before + 20, "them to wait")
+    for client in clients[:10]:
+        client.socket.close()
+    wait_until(lambda: open_files(gateway) < before + 20, "some to be forgotten")
+    gateway.registered(1)
+    assert [client.answer().status for client in clients[10:]] == [200] * 10
+    for client in clients:
+        client.socket.close()
+    wait_until(lambda: open_files(gateway) <= before + 1, "all to be forgotten")
+
+
+@pytest.mark.threads
+def test_the_end_leaves_no_answer_out(gateway):
+    gateway.start()
+    clients = [waiting(gateway) for _ in range(5)]
+    streams = [Raw(gateway).send(get("/api/v1/events", "Accept: text/event-stream"))
+               for _ in range(5)]
+    for stream in streams:
+        while b"\r\n\r\n" not in stream.buffer:
+            assert stream.more()
+    gateway.stop()
+    assert {client.answer().status for client in clients} <= {200, 503}
+    for stream in streams:
+        while stream.more():
+            pass
+        assert stream.buffer.endswith(b"\r\n0\r\n\r\n"), "cut, not ended"
+
+
+@pytest.mark.threads
+def test_readers_that_never_read_cost_nobody_else(gateway):
+    gateway.start()
+    deaf = [Raw(gateway).send(get("/api/v1/events", "Accept: text/event-stream"))
+            for _ in range(20)]
+    before = gateway.rss_bytes()
+    terminal = gateway.terminal(1)
+    terminal.register()
+    for _ in range(200):
+        terminal.leave()
+        terminal = gateway.terminal(1)
+        terminal.register()
+    with waiting(gateway) as reader:
+        gateway.registered(2)
+        assert reader.answer().status == 200
+    assert gateway.rss_bytes() - before < 30 << 20
+    assert len(deaf) == 20

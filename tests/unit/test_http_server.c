@@ -583,6 +583,7 @@ static void the_end_does_not_wait_for_ever(void **state)
     say(fd, "GET", "/later", "");
     WAIT_FOR(kept_count == 1);
     http_stop(server, 20);
+    assert_int_equal(read_answer(fd), 503);
     assert_true(is_ended(fd));
     close(fd);
 }
