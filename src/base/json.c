@@ -82,7 +82,7 @@ static size_t sequence_at(struct slice s)
 
 static bool is_plain(uint8_t byte)
 {
-    return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+    return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\' && byte != '<';
 }
 
 static void put_special(struct json *j, uint8_t byte)

@@ -24,7 +24,8 @@ void json_close(struct json *j, char bracket);
 void json_key(struct json *j, const char *key);   /* plain ASCII without quotes */
 void json_name(struct json *j, struct slice key); /* ... of any bytes */
 
-/* Any bytes: what is not UTF-8 becomes U+FFFD. */
+/* Any bytes: what is not UTF-8 becomes U+FFFD. A "<" is escaped: one answer goes out as
+ * HTML, and what a device says must not become a tag there. */
 void json_text(struct json *j, struct slice text);
 void json_word(struct json *j, const char *word); /* a C string */
 void json_int(struct json *j, int64_t value);

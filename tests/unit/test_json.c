@@ -45,8 +45,8 @@ static void what_must_not_stand_in_a_string_is_escaped(void **state)
     struct json j = fresh();
 
     (void)state;
-    json_text(&j, slice_of("a\"\\\n\x1f\x7f\0é€𐍈", 16));
-    assert_says(&j, "\"a\\\"\\\\\\u000a\\u001f\\u007f\\u0000é€𐍈\"");
+    json_text(&j, slice_of("a\"\\\n\x1f\x7f\0é€𐍈<b>", 19));
+    assert_says(&j, "\"a\\\"\\\\\\u000a\\u001f\\u007f\\u0000é€𐍈\\u003cb>\"");
 }
 
 static void what_is_not_utf8_is_replaced_byte_by_byte(void **state)
