@@ -12,6 +12,7 @@ no sanitizer report, and at most one closing line for each connection."""
 import collections
 import os
 import re
+import resource
 import signal
 
 import pytest
@@ -63,6 +64,15 @@ def time_limit(request):
     signal.setitimer(signal.ITIMER_REAL, seconds)
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+@pytest.fixture
+def many_descriptors():
+    """For tests that hold thousands of connections themselves."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def check_log(log, may_crash):

@@ -2,6 +2,8 @@
 
     gateway.start()              waits until it says that it is ready
     gateway.terminal(7)          a connected terminal (terminal.py)
+    gateway.client()             a connected heartbeat client (heartbeat.py)
+    gateway.api                  its HTTP API (api.py)
     gateway.kill_worker()        SIGKILL to the process that serves
     gateway.kill()               SIGKILL to everything at once
     gateway.stop()               SIGTERM, waits, and wants exit status 0
@@ -17,6 +19,8 @@ import subprocess
 from collections import namedtuple
 from pathlib import Path
 
+from api import Api
+from heartbeat import Client
 from terminal import Terminal, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,6 +71,7 @@ class Gateway:
         self.starts_at = 0  # offset in the log file of the newest start
         self.settings = {"data_dir": str(self.directory / "data"), "listen": {}}
         self.terminals = []
+        self.application = None
         # Beyond loopback it would want a token.
         self.set(http={"address": f"{host}:{free_port()}" if host == "127.0.0.1" else ""})
         self.listen("terminals")
@@ -228,6 +233,19 @@ class Gateway:
             terminal.register()
         return terminals[0] if len(terminals) == 1 else terminals
 
+    def client(self, listener="clients", **options):
+        """A connected heartbeat client."""
+        client = Client(self.address(listener), **options).connect()
+        self.terminals.append(client)
+        return client
+
+    @property
+    def api(self):
+        if self.application is None:
+            host, port = self.settings["http"]["address"].rsplit(":", 1)
+            self.application = Api((host.strip("[]"), int(port)))
+        return self.application
+
     # The log.
 
     def log(self, whole=False):
@@ -282,6 +300,8 @@ class Gateway:
     def clean_up(self):
         for terminal in self.terminals:
             terminal.close()
+        if self.application is not None:
+            self.application.close()
         self.kill()
 
 
