@@ -96,6 +96,42 @@ def test_a_full_disk_is_logged_and_not_for_every_message(on_small_disk):
     assert lines and len(lines) < 100, gateway.log()
 
 
+def test_a_full_disk_shows_in_readyz(on_small_disk):
+    gateway, disk = on_small_disk()
+    a = joined(gateway, 1)
+    assert gateway.api.ask("/readyz").status == 200
+    disk.fill()
+    send_until_refused(a, Fates(a), 9)
+
+    def is_not_ready():
+        return gateway.api.ask("/readyz").status == 503
+    wait_until(is_not_ready, "/readyz to tell", 30)
+    detail = gateway.api.problem(503, "not-ready", "/readyz")["detail"]
+    assert "space" in detail or "full" in detail, detail
+    assert gateway.api.get("/healthz") == {"status": "ok"}
+    disk.make_room()
+    wait_until(lambda: gateway.api.ask("/readyz").status == 200, "/readyz to recover", 30)
+
+
+def test_presence_goes_on_while_the_disk_is_full(on_small_disk):
+    """Events may be lost then; that they were is told, and states stay true."""
+    gateway, disk = on_small_disk()
+    joined(gateway, 1)
+    disk.fill()
+    for turn in range(50):
+        joined(gateway, 100 + turn).close()
+    wait_until(lambda: len(gateway.api.ids(state="close")) == 50, "the end of 50", 30)
+    disk.make_room()
+    newest = gateway.api.events()["newest"]
+
+    def tells_again():
+        joined(gateway, 7).close()
+        return gateway.api.events()["newest"] > newest + 10
+    wait_until(tells_again, "events to be kept again", 30)
+    assert gateway.api.wait_device("00000001", state="alive")["connected"]
+    gateway.api.all_events()
+
+
 def test_it_starts_on_a_full_disk(on_small_disk):
     gateway, disk = on_small_disk()
     a = joined(gateway, 1)
