@@ -24,17 +24,19 @@ CALLS = [("fdatasync", "EIO"), ("pwrite64", "EIO"), ("pwrite64", "ENOSPC"),
 
 
 class Traced(Gateway):
-    """A gateway under strace, which fails the n-th `call` on its store's files."""
+    """A gateway under strace, which fails the n-th `call` on the files of one store."""
 
-    def fail(self, call, error, when):
-        self.trace = self.directory / f"trace-{call}-{error}-{when}"
-        paths = [word for file in self.store_files() for word in ("-P", str(file))]
+    def fail(self, call, error, when, store="mailbox"):
+        self.trace = self.directory / f"trace-{store}-{call}-{error}-{when}"
+        paths = [word for file in self.files_of(store) for word in ("-P", str(file))]
         self.prefix = ["strace", "-f", "--seccomp-bpf", "-qq", "-o", str(self.trace),
                        *paths, "-e", f"trace={call}", "-e", "signal=none",
                        "-e", f"inject={call}:error={error}:when={when}"]
 
-    def store_files(self):
-        return [self.data_dir, *(f for f in self.data_dir.rglob("*"))]
+    def files_of(self, store):
+        others = {"mailbox", "journal"} - {store}
+        beside = (f for f in self.data_dir.iterdir() if f.name not in others)
+        return [self.data_dir, *beside, *(self.data_dir / store).iterdir()]
 
     def has_failed(self):
         return "(INJECTED)" in self.trace.read_text()
@@ -57,9 +59,9 @@ def traced(make_gateway):
     return gateway
 
 
-def run_once(gateway, call, error, when):
+def run_once(gateway, store, call, error, when):
     """True if the failure happened."""
-    gateway.fail(call, error, when)
+    gateway.fail(call, error, when, store)
     gateway.spawn()
     with Load(gateway.address()) as load:
         try:
@@ -88,15 +90,16 @@ def assert_kept_or_unused(ledger):
 
 
 @pytest.mark.limit(600)
+@pytest.mark.parametrize("store", ("mailbox", "journal"))
 @pytest.mark.parametrize("call, error", CALLS, ids=[f"{c}_{e}" for c, e in CALLS])
-def test_fails_once(traced, call, error, request):
+def test_fails_once(traced, store, call, error, request):
     most = 200 if request.config.getoption("--long") else 3
     happened = 0
     for when in range(1, most + 1):
-        if not run_once(traced, call, error, when):
+        if not run_once(traced, store, call, error, when):
             break
         happened += 1
-    assert happened, f"the store does not call {call} any more: nothing was tested"
+    assert happened, f"the {store} does not call {call} any more: nothing was tested"
 
 
 @pytest.mark.limit(120)
