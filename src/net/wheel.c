@@ -4,6 +4,7 @@
 
 #define SLOT_MASK (WHEEL_SLOTS - 1)
 #define DUE_MASK  ((INT64_C(1) << 47) - 1)
+#define AT_ONCE   4096 /* timers: about a millisecond if the cache has none of them */
 
 static int shift_of(int level)
 {
@@ -63,13 +64,11 @@ void wheel_stop(struct wheel *w, struct timer *t)
         take_out(w, t);
 }
 
-/* Empties one slot: what is due runs, the rest moves to a lower level (or, when its
- * time was beyond the top level, starts another turn). Timers armed by a callback land
- * in later slots, so this ends. */
-static void spill(struct wheel *w, int level, int slot)
+/* What is due runs, the rest moves to a lower level (or, when its time was beyond the
+ * top level, starts another turn). Timers armed by a callback land in later slots. */
+static void spill(struct wheel *w, int level, int slot, size_t n)
 {
     struct list *from = &w->slots[level][slot];
-    size_t n = from->length;
 
     while (n-- > 0 && !list_is_empty(from)) {
         struct timer *t = CONTAINER_OF(list_first(from), struct timer, link);
@@ -82,6 +81,27 @@ static void spill(struct wheel *w, int level, int slot)
     }
 }
 
+static void spill_some(struct wheel *w, int level)
+{
+    struct wheel_crowd *c = &w->crowds[level];
+    size_t n = c->left < AT_ONCE ? c->left : AT_ONCE;
+
+    c->left -= n;
+    spill(w, level, c->slot, n);
+}
+
+/* The slot's time has come: what is left of the one before must be gone. */
+static void begin_slot(struct wheel *w, int level, int slot)
+{
+    struct wheel_crowd *c = &w->crowds[level];
+    size_t left = c->left;
+
+    c->left = 0;
+    spill(w, level, c->slot, left);
+    *c = (struct wheel_crowd){.slot = slot, .left = w->slots[level][slot].length};
+    spill_some(w, level);
+}
+
 /* The first tick after `now` at which this level has something to do. */
 static int64_t next_on_level(const struct wheel *w, int level)
 {
@@ -90,6 +110,8 @@ static int64_t next_on_level(const struct wheel *w, int level)
     uint64_t bits = w->occupied[level];
     uint64_t turned;
 
+    if (w->crowds[level].left)
+        return w->now_ms + 1;
     if (!bits)
         return INT64_MAX;
     turned = at == SLOT_MASK ? bits : bits >> (at + 1) | bits << (SLOT_MASK - at);
@@ -120,7 +142,9 @@ void wheel_advance(struct wheel *w, int64_t now_ms)
         /* Higher levels first: they may spill into the slot that is due below. */
         for (int level = WHEEL_LEVELS - 1; level >= 0; level--)
             if ((next & ((INT64_C(1) << shift_of(level)) - 1)) == 0)
-                spill(w, level, (int)((next >> shift_of(level)) & SLOT_MASK));
+                begin_slot(w, level, (int)((next >> shift_of(level)) & SLOT_MASK));
+            else
+                spill_some(w, level);
     }
     if (now_ms > w->now_ms)
         w->now_ms = now_ms;

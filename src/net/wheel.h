@@ -30,10 +30,17 @@ struct timer {
     uint64_t slot : 8;
 };
 
+/* A slot whose time has come, and that has more timers than one call should move. */
+struct wheel_crowd {
+    int slot;
+    size_t left; /* to be moved by the next calls */
+};
+
 struct wheel {
     int64_t now_ms;                  /* everything due until here has expired */
     uint64_t occupied[WHEEL_LEVELS]; /* bit n: slot n is not empty */
     struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];
+    struct wheel_crowd crowds[WHEEL_LEVELS];
     size_t armed;
 };
 
@@ -50,7 +57,9 @@ static inline bool timer_is_armed(const struct timer *t)
     return link_is_on_list(&t->link);
 }
 
-/* Runs everything due. A callback may arm and stop any timer. */
+/* Runs everything due. A callback may arm and stop any timer. Where thousands of timers
+ * share a slot they move down in several calls, so that none takes long: call it again
+ * when wheel_next says. Some of those expire late then, a millisecond per 4,096. */
 void wheel_advance(struct wheel *w, int64_t now_ms);
 
 /* A time by which wheel_advance should be called again, never later than the next timer

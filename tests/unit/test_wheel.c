@@ -104,12 +104,61 @@ static void a_timer_rearmed_for_now_waits_for_the_next_tick(void **state)
     assert_int_equal(w.armed, 0);
 }
 
+#define CROWD   50000
+#define AT_ONCE 4096 /* as in wheel.c */
+
+/* All due within a slot of four seconds; stopped and armed again while they move. */
+static void a_crowd_moves_down_in_steps_and_loses_nobody(void **state)
+{
+    static struct probe crowd[CROWD];
+    const int64_t slot_ms = 4096, begin_ms = 40 * slot_ms;
+    size_t before = 0, stopped = 0, fired = 0;
+    struct wheel w;
+
+    (void)state;
+    srand(11);
+    wheel_init(&w, 0);
+    for (int i = 0; i < CROWD; i++) {
+        crowd[i] = (struct probe){.timer.expired = note, .fired_ms = -1};
+        wheel_arm(&w, &crowd[i].timer, begin_ms + rand() % slot_ms);
+    }
+    wheel_advance(&w, begin_ms - 1);
+    before = w.slots[2][40].length;
+    assert_int_equal(before, CROWD);
+    for (int64_t now_ms = begin_ms; now_ms < begin_ms + slot_ms + 20; now_ms++) {
+        struct probe *p = &crowd[rand() % CROWD];
+
+        wheel_advance(&w, now_ms);
+        assert_true(before - w.slots[2][40].length <= AT_ONCE + 1);
+        if (w.slots[2][40].length)
+            assert_true(wheel_next(&w) == now_ms + 1);
+        if (timer_is_armed(&p->timer) && rand() % 2)
+            wheel_arm(&w, &p->timer, begin_ms + slot_ms + rand() % 10);
+        else if (timer_is_armed(&p->timer) && ++stopped)
+            wheel_stop(&w, &p->timer);
+        before = w.slots[2][40].length;
+    }
+    for (int i = 0; i < CROWD; i++) {
+        const struct probe *p = &crowd[i];
+
+        if (p->fired_ms >= 0) {
+            assert_true(p->fired_ms >= p->timer.due_ms);
+            assert_true(p->fired_ms <= p->timer.due_ms + CROWD / AT_ONCE + 1);
+            fired++;
+        }
+    }
+    assert_int_equal(fired + stopped, CROWD);
+    assert_int_equal(w.armed, 0);
+    assert_true(wheel_next(&w) == INT64_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timers_fire_at_their_time_and_never_before),
         cmocka_unit_test(a_timer_fires_in_the_very_tick_it_is_due),
         cmocka_unit_test(a_timer_rearmed_for_now_waits_for_the_next_tick),
+        cmocka_unit_test(a_crowd_moves_down_in_steps_and_loses_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
