@@ -224,9 +224,7 @@ void polls_fini(struct api *a)
 
 static void name_device(struct event_filter *f, const char *text)
 {
-    size_t length = strlen(text);
-
-    f->length = (uint8_t)(length < ID_TEXT_MAX ? length : ID_TEXT_MAX);
+    f->length = (uint8_t)strlen(text);
     memcpy(f->text, text, f->length);
 }
 
@@ -262,7 +260,13 @@ void api_device_events(struct api *a, const struct http_request *q,
                        const struct params *p)
 {
     struct reading r = reading_of(p);
+    const char *id = http_segment(q, 3);
 
-    name_device(&r.filter, http_segment(q, 3));
+    if (strlen(id) > ID_TEXT_MAX) {
+        http_problem(a->server, q->handle, 404, "not-found", NULL,
+                     "there is no device `%.80s`", id);
+        return;
+    }
+    name_device(&r.filter, id);
     poll_for(a, q, &r, 0);
 }

@@ -58,6 +58,14 @@ static void expose_counters(struct exposition *e, const struct figures *f)
 #undef X
 }
 
+static void expose_devices(struct exposition *e, const char *protocol,
+                           const uint64_t devices[PRESENCE_COUNT])
+{
+    for (uint8_t i = 0; i < PRESENCE_COUNT; i++)
+        expose_value(e, "", LABELS({"protocol", protocol}, {"state", presence_word(i)}),
+                     devices[i]);
+}
+
 static void expose_gauges(struct exposition *e, struct api *a, const struct figures *f)
 {
     expose(e, "holdfast_connections", EXPOSE_GAUGE,
@@ -68,9 +76,11 @@ static void expose_gauges(struct exposition *e, struct api *a, const struct figu
                          LABELS({"listener", a->conf.listeners[i].name},
                                 {"state", conn_state_word(s)}),
                          f->connections[i][s]);
-    expose(e, "holdfast_devices", EXPOSE_GAUGE, "devices that are known, by state");
-    for (uint8_t i = 0; i < PRESENCE_COUNT; i++)
-        expose_value(e, "", LABELS({"state", presence_word(i)}), f->tracker.devices[i]);
+    expose(e, "holdfast_devices", EXPOSE_GAUGE,
+           "devices that are known, by protocol and state");
+#define X(name, number, word) expose_devices(e, word, f->tracker.devices[number]);
+    PROTOCOLS(X)
+#undef X
     expose(e, "holdfast_mailbox_messages", EXPOSE_GAUGE, "messages that wait");
     expose_value(e, "", NULL, f->mail.messages);
     expose(e, "holdfast_mailbox_bytes", EXPOSE_GAUGE, "bytes of messages that wait");

@@ -26,7 +26,8 @@ static void add_stats(struct figures *f, struct relay *r)
 #undef X
     for (int i = 0; i < PRESENCE_COUNT; i++) {
         f->tracker.moves[i] += tracker.moves[i];
-        f->tracker.devices[i] += tracker.devices[i];
+        for (int p = 0; p < PROTOCOL_LIMIT; p++)
+            f->tracker.devices[p][i] += tracker.devices[p][i];
     }
 }
 

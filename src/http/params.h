@@ -3,6 +3,7 @@
 #pragma once
 
 #include "http/server.h"
+#include "journal/journal.h"
 
 /* How a value is written, and what becomes of it in struct params. */
 enum value_kind {
@@ -19,16 +20,17 @@ enum value_kind {
 #define API_PARAMS(X)                                                                  \
     X(STATE, "state", STATES, 0, 0, 0, "alive, leave, close: some, with commas")       \
     X(PROTOCOL, "protocol", PROTOCOL, 0, 0, 0, "of that protocol")                     \
-    X(LISTENER, "listener", TEXT, 1, 31, 0, "last seen at that listener")              \
+    X(LISTENER, "listener", TEXT, 1, LISTENER_NAME_MAX, 0,                             \
+      "last seen at that listener")                                                    \
     X(CONNECTED, "connected", BOOL, 0, 0, 0, "has a connection, or has none")          \
-    X(PREFIX, "prefix", TEXT, 1, 54, 0, "the id begins so")                            \
+    X(PREFIX, "prefix", TEXT, 1, ID_TEXT_MAX, 0, "the id begins so")                   \
     X(LIMIT, "limit", NUMBER, 1, 1000000, 100, "how many in this page")                \
     X(CURSOR, "cursor", TEXT, 1, 64, 0, "`next` of the page before")                   \
     X(CONN_STATE, "state", CONN, 0, 0, 0, "the connection's state")                    \
     X(AFTER, "after", NUMBER, 0, INT64_MAX, 0, "events behind this cursor")            \
     X(EVENT_LIMIT, "limit", NUMBER, 1, 10000, 1000, "how many events")                 \
     X(WAIT, "wait", SECONDS, 0, 60000, 0, "how long to wait for the first event")      \
-    X(DEVICE, "device", TEXT, 1, 54, 0, "events of this device")
+    X(DEVICE, "device", TEXT, 1, ID_TEXT_MAX, 0, "events of this device")
 
 enum param {
 #define X(name, word, kind, low, high, fallback, text) PARAM_##name,

@@ -40,6 +40,7 @@ static struct terminal *make_terminal(struct relay *r, const struct id *id,
     t->presence = PRESENCE_CLOSE;
     list_append(&r->in[DELIVERY_OFFLINE], &t->link);
     atomic_fetch_add_explicit(&r->group->devices, 1, memory_order_relaxed);
+    tracker_known(r, t);
     return t;
 }
 
@@ -81,6 +82,7 @@ struct terminal *relay_remember(struct relay_group *g, const struct id *id,
 void relay_forget(struct relay *r, struct terminal *t)
 {
     assert(!t->conn && mailqueue_is_idle(&t->mail));
+    tracker_unknown(r, t);
     list_remove(&r->in[DELIVERY_OFFLINE], &t->link);
     registry_remove(&r->terminals, &t->device);
     atomic_fetch_sub_explicit(&r->group->devices, 1, memory_order_relaxed);

@@ -57,10 +57,10 @@ void tracker_enter(struct tracker *k, struct terminal *t, enum presence next,
     };
 
     assert(presence_may_move(t->presence, next));
-    k->stats.devices[t->presence]--;
-    k->stats.devices[next]++;
-    k->stats.moves[next]++;
+    tracker_unknown(k->relay, t);
     t->presence = (uint8_t)next;
+    tracker_known(k->relay, t);
+    k->stats.moves[next]++;
     t->since_ms = e.time_ms & TIME_MASK;
     feed_tell(k->feed, &e);
     log_move(&e);

@@ -51,6 +51,10 @@ void tracker_start(struct relay_group *g);
 MUST_CHECK int tracker_new(struct relay *r, struct tracker **out);
 void tracker_free(struct tracker **k);
 
+/* The device is known from now on, or about to be forgotten. */
+void tracker_known(struct relay *r, const struct terminal *t);
+void tracker_unknown(struct relay *r, const struct terminal *t);
+
 /* A connection speaks for the device from now on: t->conn; `before` it, another one or
  * nobody did. */
 void tracker_attached(struct relay *r, struct terminal *t, const struct conn *before);
@@ -107,7 +111,7 @@ struct tracker_stats {
 #define X(name, text) uint64_t name;
     TRACKER_COUNTERS(X)
 #undef X
-    uint64_t moves[PRESENCE_COUNT];   /* into each state, ever */
-    uint64_t devices[PRESENCE_COUNT]; /* in each state, now */
+    uint64_t moves[PRESENCE_COUNT];                   /* into each state, ever */
+    uint64_t devices[PROTOCOL_LIMIT][PRESENCE_COUNT]; /* in each state, now */
 };
 struct tracker_stats tracker_stats(const struct relay *r);

@@ -55,6 +55,16 @@ void tracker_group_free(struct tracker_group **g)
     *g = NULL;
 }
 
+void tracker_known(struct relay *r, const struct terminal *t)
+{
+    r->tracker->stats.devices[t->device.protocol][t->presence]++;
+}
+
+void tracker_unknown(struct relay *r, const struct terminal *t)
+{
+    r->tracker->stats.devices[t->device.protocol][t->presence]--;
+}
+
 int tracker_adopt(struct relay_group *g, uint32_t number, const struct card *card)
 {
     struct relay *r;
@@ -63,10 +73,10 @@ int tracker_adopt(struct relay_group *g, uint32_t number, const struct card *car
 
     if (!t || listener < 0)
         return ERR_NOMEM;
-    r->tracker->stats.devices[t->presence]--;
-    r->tracker->stats.devices[card->state]++;
-    t->card = number;
+    tracker_unknown(r, t);
     t->presence = card->state;
+    tracker_known(r, t);
+    t->card = number;
     t->listener = (uint16_t)listener;
     t->since_ms = card->since_ms & TIME_MASK;
     t->last_seen_ms = card->last_seen_ms & TIME_MASK;
@@ -220,9 +230,5 @@ void tracker_view(const struct relay *r, const struct terminal *t,
 
 struct tracker_stats tracker_stats(const struct relay *r)
 {
-    struct tracker_stats s = r->tracker->stats;
-
-    s.devices[PRESENCE_CLOSE] =
-        r->terminals.used - s.devices[PRESENCE_ALIVE] - s.devices[PRESENCE_LEAVE];
-    return s;
+    return r->tracker->stats;
 }

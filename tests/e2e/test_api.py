@@ -180,7 +180,7 @@ def test_figures_count_what_happened(gateway, peopled):
                                                       for line in lines)}
     assert len(figures) == len(lines)
     assert figures['holdfast_connections{listener="terminals",state="read"}'] == 2
-    assert figures['holdfast_devices{state="alive"}'] == 2
+    assert figures['holdfast_devices{protocol="ttms",state="alive"}'] == 2
     assert figures["holdfast_mailbox_messages"] == 1
     assert figures["holdfast_relay_frames_in_total"] >= 1
     assert figures["holdfast_shard_turn_seconds_count"] > 0

@@ -141,7 +141,7 @@ static struct tracker_stats totals(void)
         all.forgotten += s.forgotten;
         all.refused += s.refused;
         for (int state = 0; state < PRESENCE_COUNT; state++)
-            all.devices[state] += s.devices[state];
+            all.devices[PROTOCOL_TTMS][state] += s.devices[PROTOCOL_TTMS][state];
     }
     return all;
 }
@@ -358,7 +358,7 @@ static void a_restart_is_no_event_for_who_comes_back_in_time(void **state)
     EXPECT_NEWS("");
     assert_int_equal(look(1).state, PRESENCE_ALIVE);
     assert_int_equal(look(3).state, PRESENCE_CLOSE);
-    assert_int_equal(totals().devices[PRESENCE_ALIVE], 2);
+    assert_int_equal(totals().devices[PROTOCOL_TTMS][PRESENCE_ALIVE], 2);
     pass(30 * SECOND);
     fd = terminal(0, 1);
     EXPECT_NEWS("");
@@ -367,7 +367,7 @@ static void a_restart_is_no_event_for_who_comes_back_in_time(void **state)
     EXPECT_NEWS("");
     pass(1);
     EXPECT_NEWS(WENT("00000002", "not_back"));
-    assert_int_equal(totals().devices[PRESENCE_ALIVE], 1);
+    assert_int_equal(totals().devices[PROTOCOL_TTMS][PRESENCE_ALIVE], 1);
     restart();
     assert_int_equal(look(1).epoch, 2);
     assert_int_equal(look(2).state, PRESENCE_CLOSE);
