@@ -3,8 +3,9 @@
 
 /* `name`, the function that runs it, and what it is. */
 #define KINDS(X)                                                                       \
-    X("terminals", terminals_main, "relay terminals that send each other messages")    \
-    X("heartbeats", heartbeats_main, "clients that report that they live, or do not")
+    X("heartbeats", heartbeats_main, "clients that report that they live")             \
+    X("requests", requests_main, "clients that ask a request/answer service")          \
+    X("terminals", terminals_main, "relay terminals that send each other messages")
 
 /* argc and argv begin behind the kind's name. Return what to exit with: 0 all promises
  * were kept, 1 one was broken, 2 it could not run. */
