@@ -90,6 +90,7 @@ int service_run(const struct config *config, const struct listener_config *liste
     int rc;
 
     allocator_setup();
+    allocator_keep_large();
     conf.service = find(listener->logic);
     if (!conf.service || conf.stop_fd < 0)
         return WORKER_HOPELESS;

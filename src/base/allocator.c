@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 /* jemalloc's; absent under the sanitizers, which bring their own allocator. */
@@ -9,6 +10,11 @@ int mallctl(const char *name, void *old, size_t *old_size, void *value, size_t s
     __attribute__((weak));
 
 #define DECAY_MS 1000
+
+/* jemalloc looks at it before main(): no arena of their own for blocks of 8 MiB and
+ * more. */
+extern const char *malloc_conf;
+const char *malloc_conf = "oversize_threshold:0";
 
 void allocator_setup(void)
 {
@@ -23,4 +29,16 @@ void allocator_setup(void)
     (void)mallctl("background_thread", NULL, NULL, &on, sizeof(on));
     (void)mallctl("arenas.dirty_decay_ms", NULL, NULL, &decay_ms, sizeof(decay_ms));
     (void)mallctl("arenas.muzzy_decay_ms", NULL, NULL, &decay_ms, sizeof(decay_ms));
+}
+
+void allocator_keep_large(void)
+{
+    unsigned arena;
+    size_t size = sizeof(arena), threshold = (size_t)1 << 40;
+    char name[64];
+
+    if (!mallctl || mallctl("thread.arena", &arena, &size, NULL, 0) != 0)
+        return;
+    snprintf(name, sizeof(name), "arena.%u.oversize_threshold", arena);
+    (void)mallctl(name, NULL, NULL, &threshold, sizeof(threshold));
 }

@@ -145,6 +145,12 @@ static inline bool framing_is_plain(const struct framing *f)
            f->length.form != FRAMING_NO_LENGTH && f->length.offset == f->start.size;
 }
 
+/* What stands before and behind a body of `size` bytes in a plain frame: framing_head()
+ * and framing_trailer() bytes. OK, ERR_TOO_SHORT, ERR_TOO_LARGE. */
+#define FRAMING_AROUND_MAX 24
+MUST_CHECK int framing_around(const struct framing *f, size_t size, uint8_t *before,
+                              uint8_t *behind);
+
 /* Writes the declared id's text (2 * id.size bytes at most) and returns its length. */
 size_t framing_read_id(const struct framing *f, const struct frame *frame, char *text);
 

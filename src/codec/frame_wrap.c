@@ -75,24 +75,33 @@ static int size_around(const struct framing *f, size_t body, size_t *size)
     return *size < f->min_frame ? ERR_TOO_SHORT : OK;
 }
 
+int framing_around(const struct framing *f, size_t size, uint8_t *before,
+                   uint8_t *behind)
+{
+    size_t whole;
+    int rc = size_around(f, size, &whole);
+
+    assert(framing_is_plain(f));
+    if (rc < 0)
+        return rc;
+    memcpy(before, f->start.bytes, f->start.size);
+    memcpy(behind, f->end.bytes, f->end.size);
+    return f->length.form ? write_length(&f->length, before, whole) : OK;
+}
+
 int framing_wrap_room(const struct framing *f, size_t size, struct buf *out,
                       uint8_t **room)
 {
-    size_t whole;
+    size_t head = framing_head(f), whole = head + size + framing_trailer(f);
     uint8_t *frame;
     int rc;
 
-    assert(framing_is_plain(f));
-    if ((rc = size_around(f, size, &whole)) < 0)
-        return rc;
     if (!(frame = buf_try_reserve(out, whole)))
         return ERR_NOMEM;
-    memcpy(frame, f->start.bytes, f->start.size);
-    memcpy(frame + whole - f->end.size, f->end.bytes, f->end.size);
-    if ((rc = write_length(&f->length, frame, whole)) < 0)
+    if ((rc = framing_around(f, size, frame, frame + head + size)) < 0)
         return rc;
     buf_commit(out, whole);
-    *room = frame + framing_head(f);
+    *room = frame + head;
     return OK;
 }
 

@@ -19,6 +19,7 @@
  * grows where it is. */
 #define REST_IN_FRONT (16 * 1024)
 #define REST_STEP     (64 * 1024)
+#define REST_STEP_MAX (1024 * 1024)
 
 /* Memory per idle terminal is a promise (docs/performance.md). */
 static_assert(sizeof(struct conn) <= 232, "an idle connection has grown");
@@ -197,6 +198,12 @@ static bool more_is_waiting(const struct conn *c, size_t got, size_t room)
     return got == room && ioctl(c->fd, FIONREAD, &left) == 0 && left > 0;
 }
 
+/* Room grows with what has arrived, not with what was announced. */
+static size_t rest_step(size_t have)
+{
+    return have < REST_STEP ? REST_STEP : have < REST_STEP_MAX ? have : REST_STEP_MAX;
+}
+
 /* False: nothing was there, or the connection is closing. */
 static bool read_once(struct conn *c)
 {
@@ -207,7 +214,7 @@ static bool read_once(struct conn *c)
     ssize_t n;
 
     if (!in_front) {
-        room = REST_STEP;
+        room = rest_step(rest.size);
         if (!(to = buf_try_reserve(&c->rest->bytes, room))) {
             conn_close(c, CLOSE_NO_MEMORY);
             return false;

@@ -176,6 +176,11 @@ void conn_commit(struct conn *c, size_t size, const struct frame_note *note);
 MUST_CHECK struct buf *conn_try_answer(struct conn *c);
 void conn_answered(struct conn *c);
 
+/* A large answer in pieces, written at once from where it is: only what the kernel does
+ * not take is copied. False: memory is out, and the connection is closing. */
+MUST_CHECK bool conn_try_answer_large(struct conn *c, const struct slice *pieces,
+                                      size_t count);
+
 static inline struct output *conn_output(const struct conn *c)
 {
     return c->owed ? &c->owed->output : NULL;

@@ -4,6 +4,8 @@
 #include "net/shard.h"
 
 #include <errno.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 /* So much written and not yet known to be acknowledged: ask the kernel before the
  * turn's first frame is added. By then the peer mostly has it, and the same few
@@ -79,7 +81,8 @@ void conn_commit(struct conn *c, size_t size, const struct frame_note *note)
 
 /* One connection after the other answers what it was asked: the same memory, still in
  * the processor's cache, serves all that find their peers ready. */
-#define SPARE_ANSWER (64 * 1024)
+#define SPARE_ANSWER  (64 * 1024)
+#define ANSWER_PIECES 3
 
 struct buf *conn_try_answer(struct conn *c)
 {
@@ -102,6 +105,49 @@ void conn_answered(struct conn *c)
 {
     c->tx_frames++;
     conn_make_due(c);
+}
+
+/* Bytes that the kernel took; an error is seen again, and acted upon, by the flush. */
+static size_t send_pieces(struct conn *c, const struct slice *pieces, size_t count)
+{
+    struct iovec parts[ANSWER_PIECES];
+    struct msghdr m = {.msg_iov = parts, .msg_iovlen = count};
+    ssize_t n;
+
+    assert(count <= ANSWER_PIECES);
+    for (size_t i = 0; i < count; i++)
+        parts[i] = (struct iovec){.iov_base = (void *)(uintptr_t)pieces[i].data,
+                                  .iov_len = pieces[i].size};
+    n = sendmsg(c->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n > 0)
+        c->tx_bytes += (uint64_t)n;
+    return n > 0 ? (size_t)n : 0;
+}
+
+bool conn_try_answer_large(struct conn *c, const struct slice *pieces, size_t count)
+{
+    size_t taken = 0;
+    struct buf *out;
+
+    conn_flush(c); /* what was answered before goes before */
+    if (conn_is_closing(c))
+        return false;
+    if (!c->blocked)
+        taken = send_pieces(c, pieces, count);
+    for (size_t i = 0; i < count; i++) {
+        size_t skipped = taken < pieces[i].size ? taken : pieces[i].size;
+
+        taken -= skipped;
+        if (skipped == pieces[i].size)
+            continue;
+        if (!(out = conn_try_answer(c)))
+            return false;
+        if (buf_try_append(out, slice_from(pieces[i], skipped)) < 0) {
+            conn_close(c, CLOSE_NO_MEMORY);
+            return false;
+        }
+    }
+    return true;
 }
 
 static void keep_spare_answer(struct shard *s, struct buf *b)

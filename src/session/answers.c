@@ -7,6 +7,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+/* From here on a copy costs more than a system call. */
+#define LARGE_ANSWER (64 * 1024)
+
 static_assert(sizeof(struct answering) <= CONN_SESSION_SIZE, "must fit a connection");
 
 struct framing answers_ten_digits(uint32_t max_frame)
@@ -52,13 +55,40 @@ void hf_close(struct hf_request *q)
     q->fate = REQUEST_CLOSED;
 }
 
+static int answer_large(struct hf_request *q, struct slice body)
+{
+    const struct framing *f = &answers_of(q->conn)->replies;
+    uint8_t before[FRAMING_AROUND_MAX], behind[MARK_MAX];
+    const struct slice pieces[] = {
+        slice_of(before, framing_head(f)),
+        body,
+        slice_of(behind, framing_trailer(f)),
+    };
+    int rc = framing_around(f, body.size, before, behind);
+
+    if (rc < 0)
+        return rc;
+    return conn_try_answer_large(q->conn, pieces, ARRAY_LEN(pieces)) ? OK : ERR_NOMEM;
+}
+
+static int answer(struct hf_request *q, struct slice body)
+{
+    const struct framing *f = &answers_of(q->conn)->replies;
+    struct buf *out;
+
+    if (q->fate != REQUEST_OPEN)
+        return ERR_EXISTS;
+    if (body.size >= LARGE_ANSWER && framing_is_plain(f))
+        return answer_large(q, body);
+    if (!(out = conn_try_answer(q->conn)))
+        return ERR_NOMEM;
+    return framing_wrap(f, body, out);
+}
+
 int hf_answer(struct hf_request *q, const void *bytes, size_t size)
 {
-    struct buf *out;
-    int rc = ERR_EXISTS;
+    int rc = answer(q, slice_of(bytes, size));
 
-    if (q->fate == REQUEST_OPEN && (out = conn_try_answer(q->conn)))
-        rc = framing_wrap(&answers_of(q->conn)->replies, slice_of(bytes, size), out);
     if (rc < 0) {
         fail(q, rc);
         return -1;
