@@ -1,10 +1,10 @@
 /* floor_answers.c - the least that a request/answer service can do, as the measure for
  * ours.
  *
- * One thread, one epoll loop, the ten-digit framing, and the logic `echo`. It reads into
- * one buffer; whole requests are sent back from where they were read, with one write,
- * and only an incomplete one is kept. What it does not do is what the difference to it
- * costs: a logic that could be another, limits, time-outs, states, a log.
+ * One thread, one epoll loop, the ten-digit framing, and the logic `echo`. It reads
+ * into one buffer; whole requests are sent back from where they were read, with one
+ * write, and only an incomplete one is kept. What it does not do is what the difference
+ * to it costs: a logic that could be another, limits, time-outs, states, a log.
  *
  *   usage: floor_answers PORT */
 #include "base/buf.h"

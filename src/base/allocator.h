@@ -4,7 +4,6 @@
 /* Once per process, before its threads. Without jemalloc it does nothing. */
 void allocator_setup(void);
 
-/* For a thread that handles messages of many megabytes: the pages of one serve the next.
- * Otherwise blocks of 8 MiB and more go back to the system as soon as they are freed.
- */
+/* For a thread that handles messages of many megabytes: the pages of one serve the
+ * next. Otherwise blocks of 8 MiB and more go back to the system at once. */
 void allocator_keep_large(void);

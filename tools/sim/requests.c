@@ -17,7 +17,7 @@
 
 static _Atomic bool stop;
 
-/* The first time: ask no more, wait for answers, report. The second time: end at once. */
+/* The first time: ask no more, wait, report. The second time: end at once. */
 static void on_interrupt(int signal)
 {
     (void)signal;

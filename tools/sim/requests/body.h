@@ -3,8 +3,7 @@
  *   | request's number, 8 bytes | a piece of one block of random bytes |
  *
  * The number tells an answer for another request; where in the block the piece begins
- * depends on it, too. Nothing is remembered: what a request was follows from its number.
- */
+ * depends on it, too. Nothing is remembered: a request follows from its number. */
 #pragma once
 
 #include "sim/requests/settings.h"
