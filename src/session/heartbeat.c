@@ -185,7 +185,7 @@ static void on_delivered(void *user, const struct frame_note *note, struct slice
     (void)user;
     (void)note;
     (void)bytes;
-    assert(!"a heartbeat client is never sent anything");
+    assert(false && "a heartbeat client is never sent anything");
 }
 
 static void on_room(struct conn *c)

@@ -1,6 +1,8 @@
-/* Terminals that send anything, in any pieces, while others come and go. The input is a
- * list of commands: who, what, and for "send" how many of the following bytes. What a
- * terminal receives must be whole $TTMX frames with the right check byte, always. */
+/* Terminals that send anything, in any pieces, while others come and go; if the first
+ * byte says so, two of them are heartbeat clients. The input is a list of commands:
+ * who, what, and for "send" how many of the following bytes. What a terminal receives
+ * must be whole $TTMX frames with the right check byte, always; a client receives
+ * nothing. */
 #include "../unit/relayrig.h"
 #include "base/log.h"
 
@@ -9,7 +11,8 @@
 enum { SEND, READ, DROP, TURN, BEAT, DATA, FULL, ACTIONS };
 
 struct ear {
-    int fd; /* -1: not connected */
+    int fd;         /* -1: not connected */
+    bool is_client; /* of the heartbeat service */
     struct buf heard;
 };
 
@@ -17,6 +20,7 @@ static struct ear ears[TERMINALS];
 
 static void check_heard(struct ear *e)
 {
+    assert(!e->is_client);
     while (buf_used(&e->heard) >= TTMS_HEAD) {
         struct slice in = buf_peek(&e->heard);
         size_t size = (size_t)(in.data[5] << 8 | in.data[6]);
@@ -52,11 +56,27 @@ static void drop(struct ear *e)
     buf_clear(&e->heard);
 }
 
+/* One of a few names, now and then a text that is none. */
+static void report(struct ear *e, uint8_t name)
+{
+    uint8_t frame[64];
+    int size = snprintf((char *)frame + 4, sizeof(frame) - 4,
+                        "{\"ip\":\"%u\",\"status\":\"%s\"}", name % 8u,
+                        name < 250 ? "alive" : "dead");
+
+    put_u32(frame, (uint32_t)size);
+    (void)!send(e->fd, frame, 4 + (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static void send_formed(struct ear *e, enum ttms_command command, uint8_t address)
 {
     uint8_t frame[64];
     size_t size = ttms_formed_size(4, TTMS_LENGTH_TOTAL);
 
+    if (e->is_client) {
+        report(e, address);
+        return;
+    }
     ttms_form(command, address % 8, slice_of("four", 4), TTMS_LENGTH_TOTAL, frame);
     (void)!send(e->fd, frame, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
@@ -67,9 +87,10 @@ static size_t act(const uint8_t *data, size_t size)
     uint8_t who = data[0] % TERMINALS;
     uint8_t count = data[1];
     struct ear *e = &ears[who];
+    const struct listener *l = e->is_client ? &relay_rig.clients : &relay_rig.listener;
 
     if (e->fd < 0)
-        e->fd = relay_rig_connect(count % RELAY_SHARDS);
+        e->fd = relay_rig_accept(count % RELAY_SHARDS, l, count / 2 % 2);
     switch (data[0] / TERMINALS % ACTIONS) {
     case SEND:
         if (count > size - 2)
@@ -120,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     relay_rig.settings.codec.length = TTMS_LENGTH_TOTAL;
     relay_rig_open();
     for (int i = 0; i < TERMINALS; i++)
-        ears[i].fd = -1;
+        ears[i] = (struct ear){.fd = -1, .is_client = i < 2 && data[0] & 16};
     for (size_t at = 1; at + 2 <= size;)
         at += act(data + at, size - at);
     relay_rig_settle();
