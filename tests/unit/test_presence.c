@@ -47,7 +47,8 @@ static void expect_move_at(int64_t due_ms, enum presence to, enum presence_reaso
     assert_true(presence_judge(&watch, &policy, due_ms, &m));
     assert_int_equal(m.from, from);
     assert_int_equal(m.to, to);
-    assert_string_equal(presence_reason_word(m.reason), presence_reason_word(why));
+    assert_string_equal(presence_reason_word(m.reason),
+                        presence_reason_word((uint8_t)why));
     assert_int_equal(m.at_ms, due_ms);
     assert_int_equal(watch.state, to);
 }
@@ -387,7 +388,8 @@ static void only_single_steps_are_allowed(void **state)
     (void)state;
     for (int from = 0; from < PRESENCE_COUNT; from++)
         for (int to = 0; to < PRESENCE_COUNT; to++)
-            assert_int_equal(presence_may_move(from, to), abs(from - to) == 1);
+            assert_int_equal(presence_may_move((enum presence)from, (enum presence)to),
+                             abs(from - to) == 1);
 }
 
 static void a_watch_is_small(void **state)
@@ -430,9 +432,9 @@ struct naive {
 static void naive_move(struct naive *n, enum presence to, enum presence_reason why,
                        int64_t t)
 {
-    note(&round_.naive, (struct presence_move){.from = n->state,
+    note(&round_.naive, (struct presence_move){.from = (uint8_t)n->state,
                                                .to = (uint8_t)to,
-                                               .reason = why,
+                                               .reason = (uint8_t)why,
                                                .at_ms = t});
     n->state = to;
     n->since = t;
