@@ -213,6 +213,37 @@ static void the_old_list_has_who_is_connected(void **state)
     close(a);
 }
 
+/* ---- readiness ---- */
+
+static void an_ending_gateway_is_not_ready(void **state)
+{
+    unsigned n;
+
+    (void)state;
+    assert_int_equal(http_rig_status(api_rig_get("/readyz")), 200);
+    api_drain(api_rig.api);
+    n = api_rig_get("/readyz");
+    assert_int_equal(http_rig_status(n), 503);
+    assert_non_null(strstr(http_rig_body(n), "not-ready"));
+    assert_non_null(strstr(http_rig_body(n), "the gateway is ending"));
+    assert_int_equal(http_rig_status(api_rig_get("/healthz")), 200);
+}
+
+static void a_gateway_whose_disk_is_full_is_not_ready(void **state)
+{
+    int a = terminal(0, 1);
+    unsigned n;
+
+    (void)state;
+    store_mem_set_full(&mailbox_store, true);
+    send_frame(a, TTMS_DATA, 2, "hello", 5);
+    n = api_rig_get("/readyz");
+    assert_int_equal(http_rig_status(n), 503);
+    assert_non_null(strstr(http_rig_body(n), "no mail can be stored: no space left"));
+    store_mem_set_full(&mailbox_store, false);
+    close(a);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_rig, close_rig)
 
 int main(void)
@@ -226,6 +257,8 @@ int main(void)
         TEST(a_connection_shows_what_it_waits_for),
         TEST(connections_come_in_pages),
         TEST(the_old_list_has_who_is_connected),
+        TEST(an_ending_gateway_is_not_ready),
+        TEST(a_gateway_whose_disk_is_full_is_not_ready),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

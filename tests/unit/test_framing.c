@@ -459,6 +459,17 @@ static void the_fast_xor_equals_the_slow_one_at_every_size_and_alignment(void **
     }
 }
 
+static void an_incomplete_frame_tells_its_size_once_its_length_is_here(void **state)
+{
+    (void)state;
+    assert_int_equal(framing_size(&meter, TEXT("\x55\xaa\1\5")), 0);
+    assert_int_equal(framing_size(&meter, TEXT("\x55\xaa\1\5\0")), 13);
+    assert_int_equal(framing_size(&check_in_front, TEXT("\2\11")), 9);
+    assert_int_equal(framing_size(&fixed, TEXT("a")), 3);
+    assert_int_equal(framing_size(&lines, TEXT("abc")), 0);
+    assert_int_equal(framing_size(&next_start, TEXT("AABcd")), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -481,6 +492,7 @@ int main(void)
         cmocka_unit_test(the_limits_themselves_are_allowed),
         cmocka_unit_test(checksums_have_their_published_check_values),
         cmocka_unit_test(the_fast_xor_equals_the_slow_one_at_every_size_and_alignment),
+        cmocka_unit_test(an_incomplete_frame_tells_its_size_once_its_length_is_here),
     };
 
     srand(2);
