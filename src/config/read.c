@@ -1,8 +1,6 @@
 /* The walk down the tree: each key is looked up in the table, each value goes through
  * it, and whatever is wrong is reported while the walk goes on. */
-#include "config/read.h"
-#include "config/framing.h"
-#include "config/place.h"
+#include "config/read_inside.h"
 #include "config/suggest.h"
 #include "config/value.h"
 
@@ -10,23 +8,17 @@
 #include <libfyaml.h>
 #include <stdlib.h>
 
-static bool is_plain_scalar(struct fy_node *node)
+const char *read_text(struct fy_node *node)
 {
-    return node && fy_node_is_scalar(node) && !fy_node_is_alias(node);
-}
-
-/* The text of a scalar; NULL when it hides a NUL. */
-static const char *text_of(struct fy_node *node)
-{
+    bool is_plain = node && fy_node_is_scalar(node) && !fy_node_is_alias(node);
     size_t n = 0;
-    const char *counted = fy_node_get_scalar(node, &n);
+    const char *counted = is_plain ? fy_node_get_scalar(node, &n) : NULL;
     const char *text = counted ? fy_node_get_scalar0(node) : NULL;
 
     return text && strlen(text) == n ? text : NULL;
 }
 
-/* A key without a value: `limits:` with all its keys commented out. */
-static bool is_empty(struct fy_node *value)
+bool read_is_empty(struct fy_node *value)
 {
     return !value || fy_node_is_null(value);
 }
@@ -34,7 +26,7 @@ static bool is_empty(struct fy_node *value)
 static void set_scalar(struct reading *r, const struct schema_key *key,
                        struct fy_node *node, struct config_place place, void *owner)
 {
-    const char *text = is_plain_scalar(node) ? text_of(node) : NULL;
+    const char *text = read_text(node);
     struct value_error error = {0};
     char allowed[VALUE_MESSAGE_MAX], advice[VALUE_MESSAGE_MAX * 2];
     const char *fallback;
@@ -47,7 +39,7 @@ static void set_scalar(struct reading *r, const struct schema_key *key,
             r->rc = rc;
             return;
         }
-    } else if (is_empty(node) || (text && !*text)) {
+    } else if (read_is_empty(node) || (text && !*text)) {
         snprintf(error.what, sizeof(error.what), "`%s` has no value", schema_name(key));
     } else if (node && fy_node_is_scalar(node) && fy_node_is_alias(node)) {
         snprintf(error.what, sizeof(error.what), "aliases are not used here");
@@ -159,12 +151,11 @@ static void report_foreign(struct reading *r, const struct schema_key *key,
                    protocol_word(r->protocol), schema_name(key));
 }
 
-/* The name of a pair, or NULL (reported): no word, or there before. */
-static const char *name_of(struct reading *r, struct fy_node *mapping,
-                           struct fy_node_pair *pair)
+const char *read_name(struct reading *r, struct fy_node *mapping,
+                      struct fy_node_pair *pair)
 {
     struct fy_node *key = fy_node_pair_key(pair);
-    const char *name = is_plain_scalar(key) ? text_of(key) : NULL;
+    const char *name = read_text(key);
     void *position = NULL;
     struct fy_node_pair *earlier;
 
@@ -176,8 +167,7 @@ static const char *name_of(struct reading *r, struct fy_node *mapping,
     while ((earlier = fy_node_mapping_iterate(mapping, &position)) && earlier != pair) {
         struct fy_node *other = fy_node_pair_key(earlier);
 
-        if (is_plain_scalar(other) && text_of(other) &&
-            strcmp(text_of(other), name) == 0) {
+        if (read_text(other) && strcmp(read_text(other), name) == 0) {
             problem_report(&r->problems, place_of(key), "keep one of them",
                            "`%s` is there already, in line %u", name,
                            place_of(other).line);
@@ -187,14 +177,11 @@ static const char *name_of(struct reading *r, struct fy_node *mapping,
     return name;
 }
 
-/* True when the value may be gone through as a mapping; reports it when it is neither
- * that nor empty. */
-static bool enters_mapping(struct reading *r, const char *what,
-                           struct fy_node_pair *pair)
+bool read_enters(struct reading *r, const char *what, struct fy_node_pair *pair)
 {
     struct fy_node *value = fy_node_pair_value(pair);
 
-    if (is_empty(value))
+    if (read_is_empty(value))
         return false;
     if (fy_node_is_mapping(value))
         return true;
@@ -204,7 +191,7 @@ static bool enters_mapping(struct reading *r, const char *what,
     return false;
 }
 
-static void set_defaults(struct reading *r, bool of_listener, void *owner)
+void read_set_defaults(struct reading *r, bool of_listener, void *owner)
 {
     for (size_t i = 0; i < schema_key_count && r->rc == OK; i++) {
         const struct schema_key *key = &schema_keys[i];
@@ -218,15 +205,14 @@ static void set_defaults(struct reading *r, bool of_listener, void *owner)
     assert(r->rc != ERR_INVALID); /* the table contradicts itself */
 }
 
-/* Fills the keys of one group or listener, and of the groups in it. */
-static void read_keys(struct reading *r, const char *parent, struct fy_node *mapping,
-                      void *owner)
+void read_keys(struct reading *r, const char *parent, struct fy_node *mapping,
+               void *owner)
 {
     void *position = NULL;
     struct fy_node_pair *pair;
 
     while (r->rc == OK && (pair = fy_node_mapping_iterate(mapping, &position))) {
-        const char *name = name_of(r, mapping, pair);
+        const char *name = read_name(r, mapping, pair);
         const struct schema_key *key = name ? schema_find(parent, name) : NULL;
 
         if (!name)
@@ -236,7 +222,7 @@ static void read_keys(struct reading *r, const char *parent, struct fy_node *map
         } else if (!schema_has(key, r->protocol)) {
             report_foreign(r, key, place_of(fy_node_pair_key(pair)));
         } else if (key->type == SCHEMA_GROUP) {
-            if (enters_mapping(r, name, pair))
+            if (read_enters(r, name, pair))
                 read_keys(r, key->path, fy_node_pair_value(pair), owner);
         } else {
             set_value(r, key, pair, owner);
@@ -245,147 +231,9 @@ static void read_keys(struct reading *r, const char *parent, struct fy_node *map
     }
 }
 
-/* With the defaults of its protocol, which may be 0. */
-static struct listener_config *add_listener(struct reading *r, const char *name,
-                                            uint8_t protocol)
-{
-    struct config *c = r->config;
-    struct listener_config *l =
-        reallocarray(c->listeners, c->listener_count + 1, sizeof(*l));
-
-    if (!l) {
-        r->rc = ERR_NOMEM;
-        return NULL;
-    }
-    c->listeners = l;
-    l += c->listener_count++;
-    memset(l, 0, sizeof(*l));
-    l->protocol = protocol;
-    if (!(l->name = strdup(name)))
-        r->rc = ERR_NOMEM;
-    r->protocol = protocol;
-    set_defaults(r, true, l);
-    r->protocol = 0;
-    return r->rc == OK ? l : NULL;
-}
-
-/* Names appear in logs, metrics and paths. */
-static bool is_listener_name(const char *name)
-{
-    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz"
-                            "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
-
-    return n > 0 && n <= LISTENER_NAME_MAX && name[n] == '\0';
-}
-
-static bool is_same_address(const struct listener_config *a,
-                            const struct listener_config *b)
-{
-    const struct sockaddr_in *in = (const struct sockaddr_in *)&a->address;
-
-    /* Both families keep the port in the same place; port 0 is a new one each time. */
-    return a->address_size == b->address_size && a->address_size > 0 &&
-           in->sin_port != 0 && memcmp(&a->address, &b->address, a->address_size) == 0;
-}
-
-/* What one key alone cannot tell. */
-static void check_listener(struct reading *r, struct listener_config *l,
-                           struct config_place name_place)
-{
-    struct config_place place = l->place.line ? l->place : name_place;
-    const char *wrong;
-
-    for (const struct listener_config *o = r->config->listeners; o < l; o++) {
-        if (is_same_address(o, l))
-            problem_report(&r->problems, place, "give each listener its own port",
-                           "`%s` has the address of `%s`, %s", l->name, o->name,
-                           o->address_text);
-    }
-    if (l->protocol == PROTOCOL_NBNET &&
-        (wrong = framing_make(&l->framing, l->max_frame)))
-        problem_report(&r->problems,
-                       l->framing.place.line ? l->framing.place : name_place,
-                       "docs/framing.md has examples", "`%s` declares %s", l->name,
-                       wrong);
-}
-
-/* What the other keys mean, and which there are, depends on it. 0: no known one; the
- * walk over all keys reports that. */
-static uint8_t protocol_of(struct fy_node *listener)
-{
-    const struct schema_key *key = schema_find(SCHEMA_LISTENER, "protocol");
-    struct fy_node *value =
-        fy_node_mapping_lookup_value_by_simple_key(listener, "protocol", FY_NT);
-    const char *text = is_plain_scalar(value) ? text_of(value) : NULL;
-    struct listener_config found = {0};
-    struct value_error error;
-
-    return text && value_set(key, text, &found, &error) == OK ? found.protocol : 0;
-}
-
-static void read_listener(struct reading *r, struct fy_node *mapping,
-                          struct fy_node_pair *pair)
-{
-    struct fy_node *value = fy_node_pair_value(pair);
-    const char *name = name_of(r, mapping, pair);
-    struct config_place place = place_of(fy_node_pair_key(pair));
-    struct listener_config *l;
-
-    if (!name)
-        return;
-    if (!is_listener_name(name)) {
-        problem_report(&r->problems, place, "a-z, A-Z, 0-9, _, - and ., at most 31",
-                       "`%s` cannot be the name of a listener", name);
-        return;
-    }
-    if (!is_empty(value) && !enters_mapping(r, name, pair))
-        return;
-    if (!(l = add_listener(r, name, is_empty(value) ? 0 : protocol_of(value))))
-        return;
-    if (is_empty(value) ||
-        !fy_node_mapping_lookup_value_by_simple_key(value, "protocol", FY_NT))
-        problem_report(&r->problems, place,
-                       schema_find(SCHEMA_LISTENER, "protocol")->help,
-                       "listener `%s` lacks `protocol`", name);
-    r->protocol = l->protocol;
-    if (!is_empty(value))
-        read_keys(r, SCHEMA_LISTENER, value, l);
-    r->protocol = 0;
-    check_listener(r, l, place);
-}
-
-static void read_listeners(struct reading *r, struct fy_node_pair *pair)
-{
-    struct fy_node *value = fy_node_pair_value(pair);
-    void *position = NULL;
-    struct fy_node_pair *entry;
-
-    if (is_empty(value) ||
-        (fy_node_is_mapping(value) && fy_node_mapping_is_empty(value))) {
-        problem_report(&r->problems, place_of(fy_node_pair_key(pair)),
-                       "add one, or remove `listen` to get the default ones",
-                       "there is no listener");
-        return;
-    }
-    if (!enters_mapping(r, SCHEMA_LISTEN, pair))
-        return;
-    while (r->rc == OK && (entry = fy_node_mapping_iterate(value, &position)))
-        read_listener(r, value, entry);
-}
-
 void read_defaults(struct reading *r)
 {
-    set_defaults(r, false, r->config);
-}
-
-void read_default_listeners(struct reading *r)
-{
-    struct listener_config *answers;
-
-    if (add_listener(r, "terminals", PROTOCOL_TTMS) &&
-        add_listener(r, "clients", PROTOCOL_HEARTBEAT) &&
-        (answers = add_listener(r, "answers", PROTOCOL_NBNET)))
-        (void)framing_make(&answers->framing, answers->max_frame);
+    read_set_defaults(r, false, r->config);
 }
 
 void read_tree(struct reading *r, struct fy_node *root)
@@ -396,7 +244,7 @@ void read_tree(struct reading *r, struct fy_node *root)
     if (!fy_node_mapping_lookup_value_by_simple_key(root, SCHEMA_LISTEN, FY_NT))
         read_default_listeners(r);
     while (r->rc == OK && (pair = fy_node_mapping_iterate(root, &position))) {
-        const char *name = name_of(r, root, pair);
+        const char *name = read_name(r, root, pair);
         const struct schema_key *key = name ? schema_find("", name) : NULL;
 
         if (!name)
@@ -406,7 +254,7 @@ void read_tree(struct reading *r, struct fy_node *root)
         } else if (strcmp(key->path, SCHEMA_LISTEN) == 0) {
             read_listeners(r, pair);
         } else if (key->type == SCHEMA_GROUP) {
-            if (enters_mapping(r, name, pair))
+            if (read_enters(r, name, pair))
                 read_keys(r, name, fy_node_pair_value(pair), r->config);
         } else {
             set_value(r, key, pair, r->config);
