@@ -27,6 +27,17 @@ def expect_alive(service, client, **members):
                                    **members)
 
 
+def wait_taken(service, *sent):
+    """The gateway has read so many bytes of these clients: (client, bytes)."""
+    wanted = {f"127.0.0.1:{client.port}": count for client, count in sent}
+
+    def is_taken():
+        taken = {entry["peer"]: entry["rx_bytes"]
+                 for entry in service.api.connections(listener="clients", limit=1000)}
+        return wanted.items() <= taken.items()
+    wait_until(is_taken, "the gateway to read", 30)
+
+
 # What is accepted.
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -129,8 +140,7 @@ def test_a_beat_split_at_every_byte(service):
                     for _ in clients[0].form()[1:]]
         for at, client in enumerate(clients):
             client.send_raw(client.form()[:at])
-        for client in clients:
-            client.wait_until_read()
+        wait_taken(service, *((client, at) for at, client in enumerate(clients)))
         for at, client in enumerate(clients):
             client.send_raw(client.form()[at:])
         wanted = {client.identity for client in clients}
@@ -142,9 +152,9 @@ def test_a_beat_split_at_every_byte(service):
 def test_a_beat_that_comes_byte_by_byte(service):
     service.start()
     client = service.client(encoding="string")
-    for byte in client.form():
+    for at, byte in enumerate(client.form(), 1):
         client.send_raw(bytes([byte]))
-        client.wait_until_read()
+        wait_taken(service, (client, at))
     expect_alive(service, client)
 
 
@@ -164,7 +174,7 @@ def test_sticky_beats_that_end_in_a_piece(service):
     stream, step = beat * 40, len(beat) + 7
     for at in range(0, len(stream), step):
         client.send_raw(stream[at:at + step])
-        client.wait_until_read()
+        wait_taken(service, (client, min(at + step, len(stream))))
     wait_until(lambda: service.api.find(client.identity), "the device")
     wait_until(lambda: service.api.device(client.identity)["counters"]["messages_in"]
                == 40, "40 messages to be counted")
