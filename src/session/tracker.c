@@ -102,13 +102,14 @@ void tracker_keep(struct tracker *k, struct terminal *t)
 
 static void make_moves(struct tracker *k, struct terminal *t)
 {
+    int64_t zero_ms = tracker_wall(k, 0); /* read once: one moment has one time */
     struct watch *w = t->watch;
     struct presence_move m;
 
     while (t->presence != PRESENCE_CLOSE &&
            presence_judge(&w->notes, w->policy, now_of(k), &m)) {
         tracker_enter(k, t, (enum presence)m.to, presence_reason_word(m.reason),
-                      tracker_wall(k, m.at_ms));
+                      zero_ms + m.at_ms);
         tracker_keep(k, t);
     }
 }
