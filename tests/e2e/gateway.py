@@ -242,8 +242,7 @@ class Gateway:
     @property
     def api(self):
         if self.application is None:
-            host, port = self.settings["http"]["address"].rsplit(":", 1)
-            self.application = Api((host.strip("[]"), int(port)))
+            self.application = Api(self.http_address())
         return self.application
 
     # The log.
