@@ -249,6 +249,11 @@ static void measure_pages(void)
     print("page_100000_ms", page(100000) * 1e3, ", ");
 }
 
+static uint64_t devices_in(enum presence state)
+{
+    return tracker_stats(&bench.relay).devices[PROTOCOL_HEARTBEAT][state];
+}
+
 static void measure_silence(void)
 {
     int64_t span_ms = PRESENCE_LEAVE_MS + 2 * PRESENCE_INTERVAL_MS;
@@ -256,7 +261,7 @@ static void measure_silence(void)
 
     nobody_speaks(&leaving, span_ms);
     nobody_speaks(&left, 60000);
-    if (tracker_stats(&bench.relay).devices[PRESENCE_LEAVE] != bench.devices)
+    if (devices_in(PRESENCE_LEAVE) != bench.devices)
         presence_die("not all left", ERR_INVALID);
     print("wheel_silent_cpu", leaving.work_s * 1e3 / (double)span_ms, ", ");
     print("wheel_left_cpu", left.work_s / 60, ", ");
@@ -271,7 +276,7 @@ static void measure_restart(void)
     presence_gateway_close(&bench);
     print("start_s", presence_gateway_open(&bench), ", ");
     nobody_speaks(&not_back, PRESENCE_GRACE_MS);
-    while (tracker_stats(&bench.relay).devices[PRESENCE_CLOSE] < bench.devices)
+    while (devices_in(PRESENCE_CLOSE) < bench.devices)
         nobody_speaks(&not_back, 1000);
     print("not_back_s", not_back.work_s, ", ");
     print("turn_not_back_ms", not_back.longest_s * 1e3, "}\n");
