@@ -33,34 +33,19 @@ struct api_route {
     enum http_method method;
     const char *pattern; /* "/api/v1/devices/{id}" */
     route_handler *handler;
-    uint32_t params;       /* a bit for each that it takes */
-    const char *type;      /* of its answer */
-    const uint16_t *codes; /* ... up to a 0, besides those that every route has */
+    uint32_t params;          /* a bit for each that it takes */
+    const char *const *types; /* that its answer may have, up to a NULL */
+    const uint16_t *codes;    /* ... up to a 0, besides those that every route has */
     const char *summary;
 };
 
 extern const struct api_route routes[];
 extern const size_t route_count;
 
-/* One function per route. */
-#define API_HANDLERS(X)                                                                \
-    X(api_list_devices)                                                                \
-    X(api_show_device)                                                                 \
-    X(api_device_events)                                                               \
-    X(api_kick_device)                                                                 \
-    X(api_show_mailbox)                                                                \
-    X(api_purge_mailbox)                                                               \
-    X(api_events)                                                                      \
-    X(api_list_connections)                                                            \
-    X(api_openapi)                                                                     \
-    X(api_legacy_list)                                                                 \
-    X(api_healthz)                                                                     \
-    X(api_readyz)                                                                      \
-    X(api_metrics)
-
-#define X(name) route_handler name;
-API_HANDLERS(X)
-#undef X
+route_handler api_list_devices, api_show_device, api_device_events, api_kick_device;
+route_handler api_show_mailbox, api_purge_mailbox;
+route_handler api_events, api_list_connections, api_openapi, api_legacy_list;
+route_handler api_healthz, api_readyz, api_metrics;
 
 /* Answers with what was written, or 503 if memory ran out meanwhile. Frees the text. */
 void api_answer(struct api *a, http_handle h, unsigned status, const char *type,

@@ -104,14 +104,15 @@ static void write_params(struct json *j, const struct api_route *r)
 
 /* ---- answers ---- */
 
-static void write_content(struct json *j, const char *type)
+static void write_content(struct json *j, const char *const *types)
 {
-    if (!type)
+    if (!*types)
         return;
     open_key(j, "content", '{');
-    json_name(j, slice_of(type, strlen(type)));
-    json_open(j, '{');
-    json_close(j, '}');
+    for (; *types; types++) {
+        open_key(j, *types, '{');
+        json_close(j, '}');
+    }
     json_close(j, '}');
 }
 
@@ -125,7 +126,7 @@ static void write_answers(struct json *j, const struct api_route *r)
         open_key(j, code, '{');
         if (*c < 300) {
             put(j, "description", r->summary);
-            write_content(j, r->type);
+            write_content(j, r->types);
         } else {
             put(j, "$ref", "#/components/responses/problem");
         }

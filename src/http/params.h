@@ -8,7 +8,7 @@
 /* How a value is written, and what becomes of it in struct params. */
 enum value_kind {
     VALUE_NUMBER,   /* a decimal number within the bounds */
-    VALUE_SECONDS,  /* "1.5" would be too clever: `0s` to `60s`, or `250ms`; in ms */
+    VALUE_SECONDS,  /* `30s` or `250ms`, within the bounds; becomes milliseconds */
     VALUE_BOOL,     /* 0 or 1 */
     VALUE_TEXT,     /* of a length within the bounds */
     VALUE_PROTOCOL, /* its number */

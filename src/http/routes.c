@@ -5,8 +5,11 @@
 #include <stdio.h>
 
 #define CODES(...) ((const uint16_t[]){__VA_ARGS__, 0})
+#define TYPES(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define NO_BODY    ((const char *const[]){NULL})
 
 #define JSON       "application/json"
+#define STREAM     "text/event-stream"
 #define HTML       "text/html; charset=utf-8"
 #define TEXT       "text/plain; version=0.0.4; charset=utf-8"
 
@@ -17,33 +20,34 @@ const struct api_route routes[] = {
     {HTTP_GET, DEVICES, api_list_devices,
      P(STATE) | P(PROTOCOL) | P(LISTENER) | P(CONNECTED) | P(PREFIX) | P(LIMIT) |
          P(CURSOR),
-     JSON, CODES(200, 410), "A page of devices, or all of them"},
-    {HTTP_GET, DEVICE, api_show_device, P(PROTOCOL), JSON, CODES(200, 404, 409),
+     TYPES(JSON), CODES(200, 410), "A page of devices, or all of them"},
+    {HTTP_GET, DEVICE, api_show_device, P(PROTOCOL), TYPES(JSON), CODES(200, 404, 409),
      "One device"},
     {HTTP_GET, DEVICE "/events", api_device_events,
-     P(PROTOCOL) | P(AFTER) | P(EVENT_LIMIT), JSON, CODES(200, 410),
+     P(PROTOCOL) | P(AFTER) | P(EVENT_LIMIT), TYPES(JSON), CODES(200, 410),
      "Its events that are still kept"},
-    {HTTP_DELETE, DEVICE "/connection", api_kick_device, P(PROTOCOL), NULL,
+    {HTTP_DELETE, DEVICE "/connection", api_kick_device, P(PROTOCOL), NO_BODY,
      CODES(204, 404, 409), "Close its connection"},
-    {HTTP_GET, DEVICE "/mailbox", api_show_mailbox, P(PROTOCOL), JSON,
+    {HTTP_GET, DEVICE "/mailbox", api_show_mailbox, P(PROTOCOL), TYPES(JSON),
      CODES(200, 404, 409), "What waits for it"},
-    {HTTP_DELETE, DEVICE "/mailbox", api_purge_mailbox, P(PROTOCOL), JSON,
+    {HTTP_DELETE, DEVICE "/mailbox", api_purge_mailbox, P(PROTOCOL), TYPES(JSON),
      CODES(200, 404, 409), "Drop what waits for it"},
     {HTTP_GET, "/api/v1/events", api_events,
-     P(AFTER) | P(EVENT_LIMIT) | P(WAIT) | P(DEVICE) | P(PROTOCOL), JSON,
+     P(AFTER) | P(EVENT_LIMIT) | P(WAIT) | P(DEVICE) | P(PROTOCOL), TYPES(JSON, STREAM),
      CODES(200, 410), "Events: what is kept, long poll, or a stream"},
     {HTTP_GET, "/api/v1/connections", api_list_connections,
-     P(LISTENER) | P(CONN_STATE) | P(LIMIT) | P(CURSOR), JSON, CODES(200, 410),
+     P(LISTENER) | P(CONN_STATE) | P(LIMIT) | P(CURSOR), TYPES(JSON), CODES(200, 410),
      "Every connection, its state machine laid open"},
-    {HTTP_GET, "/api/v1/openapi.json", api_openapi, 0, JSON, CODES(200),
+    {HTTP_GET, "/api/v1/openapi.json", api_openapi, 0, TYPES(JSON), CODES(200),
      "This description"},
-    {HTTP_GET, "/list/", api_legacy_list, 0, HTML, CODES(200),
+    {HTTP_GET, "/list/", api_legacy_list, 0, TYPES(HTML), CODES(200),
      "The online devices, as the old server gave them"},
-    {HTTP_GET, "/", api_legacy_list, 0, HTML, CODES(200),
+    {HTTP_GET, "/", api_legacy_list, 0, TYPES(HTML), CODES(200),
      "The online devices, as the old server gave them"},
-    {HTTP_GET, "/healthz", api_healthz, 0, JSON, CODES(200), "Is it alive"},
-    {HTTP_GET, "/readyz", api_readyz, 0, JSON, CODES(200, 503), "May it be given work"},
-    {HTTP_GET, "/metrics", api_metrics, 0, TEXT, CODES(200), "Prometheus"},
+    {HTTP_GET, "/healthz", api_healthz, 0, TYPES(JSON), CODES(200), "Is it alive"},
+    {HTTP_GET, "/readyz", api_readyz, 0, TYPES(JSON), CODES(200, 503),
+     "May it be given work"},
+    {HTTP_GET, "/metrics", api_metrics, 0, TYPES(TEXT), CODES(200), "Prometheus"},
 };
 
 const size_t route_count = ARRAY_LEN(routes);
