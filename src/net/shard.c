@@ -178,13 +178,26 @@ static bool accept_one(struct accepting *a)
     return true;
 }
 
+/* The kernel wakes the one who has waited longest at the listener: who just accepted
+ * goes to the end of the queue. */
+static void queue_again(struct accepting *a)
+{
+    if (!a->watching)
+        return;
+    unwatch_listener(a);
+    watch_listener(a);
+}
+
 static void on_acceptable(struct source *src, uint32_t events)
 {
     struct accepting *a = CONTAINER_OF(src, struct accepting, source);
+    int most = a->shard->conf.takes_turns ? 1 : ACCEPTS_PER_TURN;
 
     (void)events;
-    for (int n = 0; n < ACCEPTS_PER_TURN && a->watching && accept_one(a); n++)
+    for (int n = 0; n < most && a->watching && accept_one(a); n++)
         ;
+    if (a->shard->conf.takes_turns)
+        queue_again(a);
 }
 
 static int init_accepting(struct shard *s)

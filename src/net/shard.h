@@ -30,7 +30,10 @@ struct shard_conf {
     const struct listener *listeners;
     size_t listener_count;
     struct limits *limits; /* shared by all shards */
-    size_t output_limit;   /* bytes per connection */
+    /* Connections stay where they are accepted, so accepting has to be shared evenly
+     * with the others who have the listeners. */
+    bool takes_turns;
+    size_t output_limit; /* bytes per connection */
     /* The sessions' part of a turn's end. */
     void (*before_writes)(struct shard *s);
     void (*after_writes)(struct shard *s);

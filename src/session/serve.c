@@ -2,6 +2,8 @@
 #include "base/log.h"
 #include "net/options.h"
 
+#include <unistd.h>
+
 #define STEP_MS 2
 
 /* Nobody has to say who it is. */
@@ -61,11 +63,14 @@ static int make_shard(struct serve *s)
         .listeners = &s->listener,
         .listener_count = 1,
         .limits = s->limits,
+        .takes_turns = true,
         .output_limit = conf->output_limit,
         .before_writes = nothing,
         .after_writes = nothing,
         .turns = conf->turns,
     };
+
+    int rc;
 
     s->listener = (struct listener){
         .name = conf->name,
@@ -74,7 +79,11 @@ static int make_shard(struct serve *s)
         .register_timeout_ms = NO_REGISTER_TIMEOUT_MS,
         .read_timeout_ms = conf->read_timeout_ms,
     };
-    return shard_init(&s->shard, &shard_conf);
+    if ((rc = shard_init(&s->shard, &shard_conf)) < 0)
+        return rc;
+    /* So that the numbers of connections differ between processes, in one log. */
+    s->shard.opened = (uint64_t)(getpid() & 0xffff) << 16;
+    return OK;
 }
 
 static int start_service(const struct serve_conf *conf, void **state)

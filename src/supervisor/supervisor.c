@@ -114,7 +114,7 @@ static void close_deserted(struct supervisor *s)
             deserted &= s->wards[i].crew != crew || s->wards[i].phase == WARD_OVER;
         if (!deserted || !sockets_close_crew(&s->sockets, crew))
             continue;
-        log_warn(SUPERVISOR, "service %s is over: its listener is closed",
+        log_warn(SUPERVISOR, "service %s is over listener=closed",
                  s->plan->crews[crew].name);
     }
 }
