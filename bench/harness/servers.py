@@ -120,6 +120,7 @@ class Holdfast(Server):
             "shards: 1\n"
             "limits: {max_per_address: 0}\n"
             "http: {address: \"\"}\n"
+            "events: {keep: 100}\n"
             "listen:\n"
             "  terminals:\n"
             "    protocol: ttms\n"

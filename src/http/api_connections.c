@@ -45,8 +45,8 @@ static void view_session(struct relay *r, const struct conn *c, struct conn_view
 
     if (d)
         v->device = device_id(d);
-    if (c->rest && ops->wanted)
-        v->wanted = ops->wanted(c, buf_peek(&c->rest->bytes));
+    if (conn_rest(c).size && ops->wanted)
+        v->wanted = ops->wanted(c, conn_rest(c));
     if (!ops->show)
         return;
     buf_clear(&r->scratch);
@@ -70,7 +70,7 @@ static void view_conn(struct relay *r, const struct conn *c, struct conn_view *v
         .state = c->state,
         .registered = c->registered,
         .holds = c->holds,
-        .rest = c->rest ? buf_used(&c->rest->bytes) : 0,
+        .rest = conn_rest(c).size,
         .to_write = o ? output_unwritten(o) : 0,
         .unacknowledged = o ? o->written : 0,
         .age_ms = now_ms - c->opened_ms,

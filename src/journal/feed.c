@@ -6,16 +6,26 @@
 #include <stdlib.h>
 
 #define FIRST_CARDS 64
-#define KEEP_CARDS  4096u
-#define KEEP_BYTES  (1u << 20)
+/* What comes home keeps its memory if it is small and few others are under way. */
+#define KEEP_CARDS   128u
+#define KEEP_BYTES   (32u << 10)
+#define KEEP_BATCHES 4
 
 /* ---- batches ---- */
 
-static void batch_free(struct feed_batch *b)
+static void batch_release(struct feed_batch *b)
 {
     buf_fini(&b->events);
     free(b->cards);
     free(b->index);
+    b->cards = NULL;
+    b->index = NULL;
+    b->card_count = b->card_room = 0;
+}
+
+static void batch_free(struct feed_batch *b)
+{
+    batch_release(b);
     free(b);
 }
 
@@ -23,17 +33,8 @@ static void batch_clear(struct feed_batch *b)
 {
     b->charge = 0;
     buf_clear(&b->events);
-    if (b->events.size > KEEP_BYTES)
-        buf_fini(&b->events);
-    if (b->card_room > KEEP_CARDS) {
-        free(b->cards);
-        free(b->index);
-        b->cards = NULL;
-        b->index = NULL;
-        b->card_room = 0;
-    } else if (b->card_count > 0) {
+    if (b->card_count > 0)
         memset(b->index, 0, 2 * b->card_room * sizeof(*b->index));
-    }
     b->card_count = 0;
 }
 
@@ -153,6 +154,9 @@ void feed_return(struct feed_batch *batch)
     struct feed *f = batch->feed;
 
     atomic_fetch_sub(&f->journal->backlog, batch->charge);
+    if (batch->events.size > KEEP_BYTES || batch->card_room > KEEP_CARDS ||
+        atomic_load(&f->sent) - atomic_load(&f->settled) > KEEP_BATCHES)
+        batch_release(batch);
     inbox_push(&f->home, &batch->parcel); /* it is not ours any more */
     atomic_fetch_add(&f->settled, 1);
 }
@@ -262,12 +266,12 @@ void feed_flush(struct feed *f)
     b->charge = buf_used(&b->events) + b->card_count * sizeof(*b->cards);
     atomic_fetch_add(&j->backlog, b->charge);
     f->open = NULL;
-    f->sent++;
+    atomic_fetch_add(&f->sent, 1);
     inbox_push(&j->keeper.inbox, &b->parcel);
 }
 
 bool feed_is_settled(const struct feed *f)
 {
-    return atomic_load(&f->settled) == f->sent && f->lost == 0 &&
+    return atomic_load(&f->settled) == atomic_load(&f->sent) && f->lost == 0 &&
            (!f->open || batch_is_empty(f->open));
 }

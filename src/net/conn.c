@@ -4,6 +4,7 @@
  * acknowledged it. */
 #include "net/conn_inside.h"
 #include "base/address.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "net/shard.h"
 
@@ -22,7 +23,7 @@
 #define REST_STEP_MAX (1024 * 1024)
 
 /* Memory per idle terminal is a promise (docs/performance.md). */
-static_assert(sizeof(struct conn) <= 232, "an idle connection has grown");
+static_assert(sizeof(struct conn) <= 192, "an idle connection has grown");
 
 static const uint8_t may_become[CONN_STATE_COUNT] = {
     [CONN_ACCEPT] =
@@ -108,13 +109,61 @@ void conn_make_due(struct conn *c)
 
 /* ---- input ---- */
 
+static void on_timer(struct timer *t, int64_t now_ms)
+{
+    struct conn *c = CONTAINER_OF(t, struct rest, timer)->conn;
+    const struct listener *l = c->listener;
+    int64_t next_ms = INT64_MAX;
+
+    if (!c->registered)
+        next_ms = c->opened_ms + l->register_timeout_ms;
+    if (next_ms <= now_ms) {
+        conn_close(c, CLOSE_REGISTER_TIMEOUT);
+        return;
+    }
+    if (conn_rest(c).size) {
+        int64_t due_ms = c->rest->since_ms + l->read_timeout_ms;
+
+        if (c->holds) /* it is we who do not read */
+            due_ms = now_ms + l->read_timeout_ms;
+        if (due_ms <= now_ms) {
+            conn_close(c, CLOSE_READ_TIMEOUT);
+            return;
+        }
+        next_ms = due_ms < next_ms ? due_ms : next_ms;
+    }
+    if (next_ms != INT64_MAX)
+        wheel_arm(&c->shard->loop.wheel, t, next_ms);
+}
+
+static struct rest *try_rest(struct conn *c)
+{
+    if (c->rest || !(c->rest = slab_try_alloc(&c->shard->rests)))
+        return c->rest;
+    c->rest->conn = c;
+    c->rest->timer.expired = on_timer;
+    return c->rest;
+}
+
 static void drop_rest(struct conn *c)
 {
     if (!c->rest)
         return;
+    wheel_stop(&c->shard->loop.wheel, &c->rest->timer);
     buf_fini(&c->rest->bytes);
     slab_free(&c->shard->rests, c->rest);
     c->rest = NULL;
+}
+
+/* All of it was used. */
+static void end_rest(struct conn *c)
+{
+    if (c->registered) {
+        drop_rest(c);
+    } else if (c->rest) {
+        buf_clear(&c->rest->bytes);
+        c->rest->since_ms = 0;
+    }
 }
 
 static bool is_within(const struct buf *b, struct slice s)
@@ -126,14 +175,14 @@ static bool is_within(const struct buf *b, struct slice s)
 static void keep_rest(struct conn *c, struct slice left)
 {
     if (left.size == 0) {
-        drop_rest(c);
+        end_rest(c);
         return;
     }
     if (c->rest && is_within(&c->rest->bytes, left)) {
         buf_consume(&c->rest->bytes, buf_used(&c->rest->bytes) - left.size);
         return;
     }
-    if (!c->rest && !(c->rest = slab_try_alloc(&c->shard->rests)))
+    if (!try_rest(c))
         goto fail;
     buf_clear(&c->rest->bytes);
     if (buf_try_append(&c->rest->bytes, left) < 0)
@@ -149,13 +198,13 @@ static void watch_rest(struct conn *c, bool progressed)
     struct loop *l = &c->shard->loop;
     int64_t due_ms;
 
-    if (!c->rest)
+    if (conn_rest(c).size == 0)
         return;
     if (c->rest->since_ms == 0 || progressed)
         c->rest->since_ms = l->now_ms;
     due_ms = c->rest->since_ms + c->listener->read_timeout_ms;
-    if (!timer_is_armed(&c->timer) || c->timer.due_ms > due_ms)
-        wheel_arm(&l->wheel, &c->timer, due_ms);
+    if (!timer_is_armed(&c->rest->timer) || c->rest->timer.due_ms > due_ms)
+        wheel_arm(&l->wheel, &c->rest->timer, due_ms);
 }
 
 void conn_digest(struct conn *c, struct slice in, bool more_waits)
@@ -166,7 +215,7 @@ void conn_digest(struct conn *c, struct slice in, bool more_waits)
         return;
     assert(used <= in.size);
     if (used > 0)
-        c->heard_ms = c->shard->loop.now_ms;
+        c->heard_ms = c->shard->loop.now_ms & TIME_MASK;
     keep_rest(c, slice_from(in, used));
     if (conn_is_closing(c))
         return;
@@ -207,7 +256,7 @@ static size_t rest_step(size_t have)
 /* False: nothing was there, or the connection is closing. */
 static bool read_once(struct conn *c)
 {
-    struct slice rest = c->rest ? buf_peek(&c->rest->bytes) : (struct slice){0};
+    struct slice rest = conn_rest(c);
     uint8_t *to = c->shard->input;
     size_t room = SHARD_INPUT_SIZE;
     bool in_front = rest.size <= REST_IN_FRONT;
@@ -244,11 +293,6 @@ static bool read_once(struct conn *c)
     return true;
 }
 
-static size_t rest_size(const struct conn *c)
-{
-    return c->rest ? buf_used(&c->rest->bytes) : 0;
-}
-
 /* Nobody is made to wait any more: a hold only interrupts, unless the session cannot go
  * on without what it waits for. */
 static void digest_held(struct conn *c)
@@ -257,10 +301,11 @@ static void digest_held(struct conn *c)
 
     do {
         c->holds = 0;
-        before = rest_size(c);
+        before = conn_rest(c).size;
         if (before)
             conn_digest(c, buf_peek(&c->rest->bytes), false);
-    } while (c->holds && !conn_is_closing(c) && !c->moved && rest_size(c) < before);
+    } while (c->holds && !conn_is_closing(c) && !c->moved &&
+             conn_rest(c).size < before);
     if (!conn_is_closing(c) && !c->moved)
         c->holds = 0;
 }
@@ -289,33 +334,6 @@ static void on_events(struct source *s, uint32_t events)
     }
     if (events & EPOLLIN && !c->holds && !conn_is_closing(c))
         (void)read_once(c);
-}
-
-static void on_timer(struct timer *t, int64_t now_ms)
-{
-    struct conn *c = CONTAINER_OF(t, struct conn, timer);
-    const struct listener *l = c->listener;
-    int64_t next_ms = INT64_MAX;
-
-    if (!c->registered)
-        next_ms = c->opened_ms + l->register_timeout_ms;
-    if (next_ms <= now_ms) {
-        conn_close(c, CLOSE_REGISTER_TIMEOUT);
-        return;
-    }
-    if (c->rest) {
-        int64_t due_ms = c->rest->since_ms + l->read_timeout_ms;
-
-        if (c->holds) /* it is we who do not read */
-            due_ms = now_ms + l->read_timeout_ms;
-        if (due_ms <= now_ms) {
-            conn_close(c, CLOSE_READ_TIMEOUT);
-            return;
-        }
-        next_ms = due_ms < next_ms ? due_ms : next_ms;
-    }
-    if (next_ms != INT64_MAX)
-        wheel_arm(&c->shard->loop.wheel, t, next_ms);
 }
 
 void conn_registered(struct conn *c)
@@ -351,8 +369,8 @@ void conn_resume(struct conn *c)
         return;
     c->resumed = false;
     c->shard->resumed--;
-    if (!c->holds && !conn_is_closing(c) && c->rest)
-        conn_digest(c, buf_peek(&c->rest->bytes), false);
+    if (!c->holds && !conn_is_closing(c) && conn_rest(c).size)
+        conn_digest(c, conn_rest(c), false);
 }
 
 /* ---- life ---- */
@@ -362,7 +380,6 @@ int conn_settle_in(struct shard *s, struct conn *c)
 {
     c->shard = s;
     c->source.ready = on_events;
-    c->timer.expired = on_timer;
     note_events(c);
     if (shard_give_slot(s, c) < 0)
         return ERR_NOMEM;
@@ -370,9 +387,14 @@ int conn_settle_in(struct shard *s, struct conn *c)
         shard_take_slot(s, c);
         return ERR_NOMEM;
     }
+    if (!c->registered && !try_rest(c)) {
+        loop_remove(&s->loop, c->fd);
+        shard_take_slot(s, c);
+        return ERR_NOMEM;
+    }
     list_append(&s->in[c->state], &c->link);
     if (!c->registered)
-        wheel_arm(&s->loop.wheel, &c->timer,
+        wheel_arm(&s->loop.wheel, &c->rest->timer,
                   c->opened_ms + c->listener->register_timeout_ms);
     return OK;
 }
@@ -387,7 +409,7 @@ struct conn *conn_open(struct shard *s, const struct listener *l, int fd,
     c->fd = fd;
     c->listener = l;
     c->number = shard_next_number(s) & CONN_NUMBER_MASK;
-    c->opened_ms = c->heard_ms = s->loop.now_ms;
+    c->opened_ms = c->heard_ms = s->loop.now_ms & TIME_MASK;
     c->peer_ip = peer->sin6_addr;
     c->peer_port = ntohs(peer->sin6_port);
     c->state = CONN_ACCEPT;
@@ -434,7 +456,8 @@ void conn_leave(struct conn *c)
     struct shard *s = c->shard;
 
     loop_remove(&s->loop, c->fd);
-    wheel_stop(&s->loop.wheel, &c->timer);
+    if (c->rest)
+        wheel_stop(&s->loop.wheel, &c->rest->timer);
     if (c->owed)
         acks_unwatch(c->owed);
     shard_take_slot(s, c);

@@ -101,33 +101,37 @@ struct owed {
     uint8_t tries; /* questions in vain, since it is watched */
 };
 
+/* What a peer that is not idle makes us wait for: that it says who it is, or the end of
+ * an incomplete frame. */
 struct rest {
-    struct buf bytes;
-    int64_t since_ms; /* when its first byte came */
+    struct timer timer; /* register_timeout until registered, then read_timeout */
+    struct conn *conn;
+    struct buf bytes; /* of the incomplete frame */
+    int64_t since_ms; /* when its first byte came; 0: there is none */
 };
 
 struct conn {
     struct source source;
     struct link link;      /* on the shard's list of its state */
     struct conn *next_due; /* on the shard's chain of those to be written or read on */
-    struct timer timer;    /* register_timeout until registered, then read_timeout */
     struct shard *shard;
     const struct listener *listener;
     struct owed *owed; /* NULL while nothing is owed */
-    struct rest *rest; /* an incomplete frame; NULL mostly */
-    int64_t opened_ms;
-    int64_t heard_ms; /* when it sent something that was of use; first: opened_ms */
+    struct rest *rest; /* what we wait for from it; NULL while it is idle */
     uint64_t rx_bytes, tx_bytes;
     uint32_t rx_frames, tx_frames; /* these may wrap */
     /* What logs call it, unique in the worker's life; its place in the table. */
     uint64_t number : CONN_NUMBER_BITS;
     uint64_t slot : CONN_SLOT_BITS;
-    int fd;
-    in_port_t peer_port;     /* host order */
-    uint16_t holds;          /* reasons not to read on; 0: reads */
     struct in6_addr peer_ip; /* IPv4 as ::ffff:a.b.c.d */
-    uint8_t state;           /* enum conn_state */
-    uint8_t reason;          /* enum close_reason */
+    int fd;
+    uint16_t holds; /* reasons not to read on; 0: reads */
+    uint8_t state;  /* enum conn_state */
+    uint8_t reason; /* enum close_reason */
+    int64_t opened_ms : 48;
+    in_port_t peer_port; /* host order */
+    /* When it sent something that was of use; opened_ms before that. */
+    int64_t heard_ms : 48;
     bool registered : 1;
     bool moved : 1;      /* left for another shard */
     bool blocked : 1;    /* the peer's TCP takes no more for now */
@@ -146,6 +150,13 @@ const char *conn_state_word(uint8_t state);
 static inline uint64_t conn_number(const struct conn *c)
 {
     return c->number;
+}
+
+/* What came of an incomplete frame. */
+static inline struct slice conn_rest(const struct conn *c)
+{
+    return c->rest && buf_used(&c->rest->bytes) ? buf_peek(&c->rest->bytes)
+                                                : (struct slice){0};
 }
 
 static inline bool conn_is_closing(const struct conn *c)

@@ -78,7 +78,6 @@ void conn_move(struct conn *c, struct shard *to, struct slice in)
     m->state.link = (struct link){0};
     m->state.next_due = NULL;
     m->state.is_due = false;
-    m->state.timer = (struct timer){0};
     m->state.rest = NULL;
     m->state.owed = NULL;
     m->state.resumed = false;

@@ -1,9 +1,9 @@
 #include "net/wheel.h"
+#include "base/clock.h"
 
 #include <string.h>
 
 #define SLOT_MASK (WHEEL_SLOTS - 1)
-#define DUE_MASK  ((INT64_C(1) << 47) - 1)
 #define AT_ONCE   4096 /* timers: about a millisecond if the cache has none of them */
 
 static int shift_of(int level)
@@ -54,7 +54,7 @@ void wheel_arm(struct wheel *w, struct timer *t, int64_t due_ms)
 {
     if (timer_is_armed(t))
         take_out(w, t);
-    t->due_ms = due_ms & DUE_MASK;
+    t->due_ms = due_ms & TIME_MASK;
     insert(w, t);
 }
 

@@ -25,7 +25,7 @@ typedef void timer_expired(struct timer *t, int64_t now_ms);
 struct timer {
     struct link link;
     timer_expired *expired;
-    int64_t due_ms : 48; /* monotonic: enough for 4000 years */
+    int64_t due_ms : 48; /* monotonic */
     uint64_t level : 8;  /* while armed: the slot's level and number */
     uint64_t slot : 8;
 };

@@ -20,8 +20,7 @@ struct watch {
     struct presence_watch notes;
 };
 
-/* What the 48 bits hold that a device has for times and counts. */
-#define TIME_MASK  ((INT64_C(1) << 47) - 1)
+/* What the 48 bits hold that a device has for its counts. */
 #define COUNT_MASK ((UINT64_C(1) << 48) - 1)
 
 /* A walk through the registry, a slice per turn. */

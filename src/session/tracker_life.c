@@ -1,6 +1,7 @@
 /* The tracker's beginning and end, what it remembers from before, and what others see
  * of it. */
 #include "session/tracker_inside.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "session/session.h"
 
