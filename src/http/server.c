@@ -1,127 +1,13 @@
-/* The server's thread: its loop, the library in it, accepting, the end. */
+/* The server's thread: its loop, the library in it, the end. */
 #include "http/server_inside.h"
 #include "base/log.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define ACCEPTS_PER_TURN 64
-#define LOOK_TICKS       10 /* ticks between two looks for clients that left */
-#define LAST_MOMENT_MS   200
-
-/* ---- accepting ---- */
-
-static void watch_listener(struct http_server *s)
-{
-    if (!s->watching && !s->draining)
-        s->watching =
-            loop_add(&s->loop, s->conf.listen_fd, EPOLLIN, &s->listener) == OK;
-}
-
-static void unwatch_listener(struct http_server *s)
-{
-    if (s->watching)
-        loop_remove(&s->loop, s->conf.listen_fd);
-    s->watching = false;
-}
-
-static struct in6_addr as_in6(const struct sockaddr_storage *any)
-{
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)any;
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)any;
-    struct in6_addr out = IN6ADDR_ANY_INIT;
-
-    if (any->ss_family == AF_INET6)
-        return v6->sin6_addr;
-    out.s6_addr[10] = out.s6_addr[11] = 0xff;
-    memcpy(&out.s6_addr[12], &v4->sin_addr, 4);
-    return out;
-}
-
-static void turn_away(struct http_server *s, int fd, enum limits_verdict verdict)
-{
-    bool total = verdict == LIMITS_TOTAL;
-
-    s->stats.refused++;
-    LOG_THROTTLED(LOG_WARN, HTTP, "http refused reason=%s",
-                  total ? "max_connections" : "max_per_address");
-    client_last_word(fd,
-                     total ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_TOO_MANY_REQUESTS);
-    close(fd);
-}
-
-static void admit(struct http_server *s, int fd, const struct sockaddr_storage *from,
-                  socklen_t size)
-{
-    struct in6_addr ip = as_in6(from);
-    enum limits_verdict verdict = limits_enter(s->limits, &ip);
-    struct client *c;
-    uint64_t before = s->stats.open;
-
-    if (verdict != LIMITS_PASS) {
-        turn_away(s, fd, verdict);
-        return;
-    }
-    if (!(c = client_new(s, fd, &ip))) {
-        limits_leave(s->limits, &ip);
-        close(fd);
-        return;
-    }
-    s->accepting = c;
-    s->library_ready = true;
-    if (MHD_add_connection(s->daemon, fd, (const struct sockaddr *)from, size) ==
-            MHD_NO &&
-        s->stats.open > before)
-        client_free(c); /* the library has not even said so */
-    s->accepting = NULL;
-}
-
-static bool accept_one(struct http_server *s)
-{
-    struct sockaddr_storage from;
-    socklen_t size = sizeof(from);
-    int fd = accept4(s->conf.listen_fd, (struct sockaddr *)&from, &size,
-                     SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-    if (fd < 0) {
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            LOG_THROTTLED(LOG_ERROR, HTTP,
-                          "http paused reason=%s hint=raise_the_limit_of_open_files",
-                          strerrorname_np(errno));
-            unwatch_listener(s); /* until the next tick */
-        }
-        return errno != EAGAIN && s->watching;
-    }
-    admit(s, fd, &from, size);
-    return true;
-}
-
-static void on_acceptable(struct source *src, uint32_t events)
-{
-    struct http_server *s = CONTAINER_OF(src, struct http_server, listener);
-
-    (void)events;
-    for (int n = 0; n < ACCEPTS_PER_TURN && s->watching && accept_one(s); n++)
-        ;
-}
-
-static void on_connection(void *user, struct MHD_Connection *con, void **context,
-                          enum MHD_ConnectionNotificationCode what)
-{
-    struct http_server *s = user;
-
-    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        s->accepting->connection = con;
-        *context = s->accepting;
-    } else if (*context) {
-        client_free(*context);
-        *context = NULL;
-    }
-}
+#define LOOK_TICKS     10 /* ticks between two looks for clients that left */
+#define LAST_MOMENT_MS 200
 
 /* ---- the library in our loop ---- */
 
@@ -180,7 +66,7 @@ static void on_tick(struct timer *t, int64_t now_ms)
     struct http_server *s = CONTAINER_OF(t, struct http_server, tick);
 
     wheel_arm(&s->loop.wheel, t, now_ms + TICK_MS);
-    watch_listener(s);
+    accept_go_on(s);
     if (++s->ticks % LOOK_TICKS == 0)
         clients_look(s);
     if (s->conf.on_tick)
@@ -223,7 +109,7 @@ static int start_library(struct http_server *s)
         MHD_OPTION_STRICT_FOR_CLIENT, s->cuts_in_place ? 0 : 1,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
         MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+        MHD_OPTION_NOTIFY_CONNECTION, accept_notified, s,
         MHD_OPTION_URI_LOG_CALLBACK, request_begin, s,
         MHD_OPTION_NOTIFY_COMPLETED, request_end, s,
         MHD_OPTION_END); /* clang-format on */
@@ -271,7 +157,7 @@ int http_new(const struct http_conf *conf, struct http_server **out)
         return ERR_NOMEM;
     s->conf = *conf;
     s->library.ready = on_library_ready;
-    s->listener.ready = on_acceptable;
+    s->listener.ready = accept_ready;
     s->tick.expired = on_tick;
     s->cuts_in_place = strncmp(MHD_get_version(), "0.", 2) == 0;
     guard_init(&s->guard);
@@ -298,9 +184,9 @@ static void *run(void *user)
     if (s->conf.thread_begins)
         s->conf.thread_begins(s->conf.thread_user);
     wheel_arm(&s->loop.wheel, &s->tick, s->loop.now_ms + TICK_MS);
-    watch_listener(s);
+    accept_go_on(s);
     loop_run(&s->loop);
-    unwatch_listener(s);
+    accept_pause(s);
     stop_library(s);
     if (s->conf.thread_ends)
         s->conf.thread_ends(s->conf.thread_user);
@@ -334,7 +220,7 @@ static void on_stop(struct parcel *parcel, void *receiver)
     (void)receiver;
     s->draining = true;
     s->drain_until_ms = s->loop.now_ms + stop->timeout_ms;
-    unwatch_listener(s);
+    accept_pause(s);
     LIST_FOREACH_SAFE (&s->in[CLIENT_STREAMING], k)
         client_resume(CONTAINER_OF(k, struct client, link));
     LIST_FOREACH (&s->in[CLIENT_READING], k)

@@ -121,6 +121,16 @@ struct http_server {
     int64_t drain_until_ms;
 };
 
+/* ---- server_accept.c ---- */
+
+void accept_go_on(struct http_server *s);
+void accept_pause(struct http_server *s); /* until the next tick */
+void accept_ready(struct source *src, uint32_t events);
+
+/* The library took a connection over, or has closed it. */
+void accept_notified(void *server, struct MHD_Connection *con, void **client,
+                     enum MHD_ConnectionNotificationCode what);
+
 /* ---- server_client.c ---- */
 
 /* A new connection, with a slot; NULL: none is free, or memory is out. */

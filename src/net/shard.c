@@ -1,4 +1,5 @@
 #include "net/shard.h"
+#include "base/address.h"
 #include "base/log.h"
 #include "net/conn_inside.h"
 
@@ -135,19 +136,6 @@ static void refuse(struct accepting *a, int fd, enum limits_verdict verdict)
     close(fd);
 }
 
-static void as_in6(const struct sockaddr_storage *any, struct sockaddr_in6 *out)
-{
-    const struct sockaddr_in *v4 = (const void *)any;
-
-    if (any->ss_family == AF_INET6) {
-        memcpy(out, any, sizeof(*out));
-        return;
-    }
-    *out = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = v4->sin_port};
-    out->sin6_addr.s6_addr[10] = out->sin6_addr.s6_addr[11] = 0xff;
-    memcpy(&out->sin6_addr.s6_addr[12], &v4->sin_addr, 4);
-}
-
 /* One connection off the queue. False: stop for this turn. */
 static bool accept_one(struct accepting *a)
 {
@@ -163,7 +151,7 @@ static bool accept_one(struct accepting *a)
             pause_accepting(a, errno);
         return errno != EAGAIN && a->watching; /* others concern that peer alone */
     }
-    as_in6(&any, &peer);
+    peer = address_as_in6(&any);
     if ((verdict = limits_enter(a->shard->conf.limits, &peer.sin6_addr)) !=
         LIMITS_PASS) {
         refuse(a, fd, verdict);
