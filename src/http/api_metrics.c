@@ -97,7 +97,7 @@ static void expose_turns(struct exposition *e, const struct loop_turns *took)
     expose(e, "holdfast_shard_turn_seconds", EXPOSE_HISTOGRAM,
            "how long the turns of the shards' loops took");
     for (unsigned i = 0; i < LOOP_TURN_BUCKETS; i++) {
-        unsigned us = LOOP_TURN_FIRST_US << i;
+        unsigned us = (unsigned)LOOP_TURN_FIRST_US << i;
         char le[24] = "+Inf";
 
         if (i + 1 < LOOP_TURN_BUCKETS)

@@ -113,7 +113,8 @@ static int set_up(void **state)
     };
 
     (void)state;
-    kept = kept_count = filled = gone = to_stream = 0;
+    kept = 0;
+    kept_count = filled = gone = to_stream = 0;
     if (bind_one())
         return 1;
     conf.listen_fd = listen_fd;
