@@ -52,7 +52,7 @@ static void view_session(struct relay *r, const struct conn *c, struct conn_view
     buf_clear(&r->scratch);
     ops->show(c, &j);
     extra = buf_peek(&r->scratch);
-    if (!j.failed && extra.size < EXTRA)
+    if (!j.failed && extra.size > 0 && extra.size < EXTRA)
         memcpy(v->extra, extra.data, extra.size); /* zero behind it */
 }
 
