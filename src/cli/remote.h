@@ -56,7 +56,8 @@ enum {
     "                         else $HOLDFAST_URL, else http://127.0.0.1:8002\n"        \
     "      --token-file FILE  holds the token, where one is asked for; else what\n"    \
     "                         http.token_file says, else $HOLDFAST_TOKEN_FILE\n"       \
-    "      --timeout SECONDS  how long it may be silent (10)\n"                        \
+    "      --timeout SECONDS  how long it may be silent (10; a stream of events: "     \
+    "45)\n"                                                                            \
     "\n"                                                                               \
     "Exit status: 0 done; 1 the gateway refused or does not answer, or the output\n"   \
     "could not be written; 2 the command line is wrong.\n"

@@ -121,6 +121,22 @@ static void refuse_cursor(struct api *a, http_handle h, uint64_t after, int rc)
                  (unsigned long long)after);
 }
 
+static bool stop_at_once(void *user, const struct event *e)
+{
+    (void)user, (void)e;
+    return false;
+}
+
+bool events_refuse(struct api *a, http_handle h, uint64_t after)
+{
+    int rc = journal_read(a->journal, after, stop_at_once, NULL);
+
+    if (rc != ERR_INVALID)
+        return false;
+    refuse_cursor(a, h, after, rc);
+    return true;
+}
+
 /* ---- answering ---- */
 
 struct poll {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "http/server.h"
 #include "journal/journal.h"
 
 struct api;
@@ -26,6 +27,9 @@ bool event_fits(const struct event_filter *f, uint8_t kind, const struct id *dev
 void polls_news(struct api *a);
 void polls_tick(struct api *a, int64_t now_ms);
 void polls_fini(struct api *a);
+
+/* True: no event ever had this cursor, and the request is refused. */
+bool events_refuse(struct api *a, http_handle h, uint64_t after);
 
 /* `after` is what the request says; ignored if it has a Last-Event-ID. */
 void streams_begin(struct api *a, const struct http_request *q, const struct params *p,

@@ -216,7 +216,7 @@ void streams_begin(struct api *a, const struct http_request *q, const struct par
         told_begin(a->told, a->journal); /* nobody has listened */
     else
         told_update(a->told, a->journal);
-    if (!find_beginning(a, q, p, &cursor))
+    if (!find_beginning(a, q, p, &cursor) || events_refuse(a, q->handle, cursor))
         return;
     if (!(s = calloc(1, sizeof(*s)))) {
         api_no_memory(a, q->handle);

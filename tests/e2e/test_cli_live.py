@@ -137,6 +137,12 @@ def test_watch_of_one_device_sees_no_other(gateway, watch):
     assert {move[0] for move in moves(w)} == {"00000002"}
 
 
+def test_a_cursor_that_was_never_given_is_refused(gateway):
+    gateway.start()
+    gateway.registered(1)
+    assert "99999999" in ask(gateway, "watch", "--after", "99999999", status=1)
+
+
 def test_watch_survives_a_restart_without_a_hole(gateway, watch):
     gateway.start()
     a = gateway.registered(1)
