@@ -129,6 +129,43 @@ class Holdfast(Server):
         return [self.program(), "-c", config]
 
 
+class AnswersFloor(Server):
+    name = "floor"
+
+    def program(self):
+        return self.tools.program("floor_answers")
+
+    def command(self):
+        return [self.program(), str(self.port)]
+
+
+class Answers(Server):
+    """Our request/answer service alone, in so many processes."""
+    name = "holdfast"
+
+    def __init__(self, tools, processes=1, logic="echo", argument="0", **kw):
+        super().__init__(tools, **kw)
+        self.processes = processes
+        self.logic = logic
+        self.argument = argument
+
+    def program(self):
+        return self.tools.holdfast
+
+    def command(self):
+        argument = f", argument: \"{self.argument}\"" if "/" in self.logic else ""
+        config = self.write("holdfast.yaml", (
+            f"data_dir: {self.dir}/data\n"
+            "shards: 1\n"
+            "limits: {max_per_address: 0}\n"
+            "supervisor: {max_restarts: 1000000, max_restart_delay: 0s}\n"
+            "http: {address: \"\"}\n"
+            "listen:\n"
+            f"  answers: {{protocol: nbnet, address: \"127.0.0.1:{self.port}\","
+            f" logic: {self.logic}{argument}, processes: {self.processes}}}\n"))
+        return [self.program(), "-c", config]
+
+
 class Mosquitto(Server):
     name = "mosquitto"
     wire = "mqtt"
