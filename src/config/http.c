@@ -75,6 +75,14 @@ int http_check(struct reading *r)
 {
     const struct listener_config *l = &r->config->http;
 
+    for (size_t i = 0; i < r->config->listener_count; i++) {
+        const struct listener_config *o = &r->config->listeners[i];
+
+        if (read_is_same_address(o, l))
+            problem_report(&r->problems, l->place, "give each its own port",
+                           "`http` has the address of `%s`, %s", o->name,
+                           o->address_text);
+    }
     if (r->config->http_token_file)
         return open_token(r);
     if (l->address_size > 0 && !config_is_loopback(l))

@@ -19,3 +19,7 @@ void read_default_listeners(struct reading *r);
 
 /* `root` is a mapping. Problems are reported and counted; look at r->rc too. */
 void read_tree(struct reading *r, struct fy_node *root);
+
+/* Could only one of them be bound? */
+bool read_is_same_address(const struct listener_config *a,
+                          const struct listener_config *b);

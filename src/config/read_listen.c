@@ -39,8 +39,8 @@ static bool is_listener_name(const char *name)
     return n > 0 && n <= LISTENER_NAME_MAX && name[n] == '\0';
 }
 
-static bool is_same_address(const struct listener_config *a,
-                            const struct listener_config *b)
+bool read_is_same_address(const struct listener_config *a,
+                          const struct listener_config *b)
 {
     const struct sockaddr_in *in = (const struct sockaddr_in *)&a->address;
 
@@ -57,7 +57,7 @@ static void check_listener(struct reading *r, struct listener_config *l,
     const char *wrong;
 
     for (const struct listener_config *o = r->config->listeners; o < l; o++) {
-        if (is_same_address(o, l))
+        if (read_is_same_address(o, l))
             problem_report(&r->problems, place, "give each listener its own port",
                            "`%s` has the address of `%s`, %s", l->name, o->name,
                            o->address_text);

@@ -483,6 +483,11 @@ def test_a_token_file_that_is_none_is_refused(gateway, tmp_path):
     assert "no file" in refused(gateway, token_file=str(tmp_path))
 
 
+def test_it_cannot_have_the_address_of_a_listener(gateway):
+    address = gateway.settings["listen"]["terminals"]["address"]
+    assert "`http` has the address of `terminals`" in refused(gateway, address=address)
+
+
 def test_without_an_address_there_is_no_http(gateway):
     gateway.start(http={"address": ""})
     assert not gateway.log_has("listener http listens")
