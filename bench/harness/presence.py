@@ -18,7 +18,7 @@ ROWS = (
     ("all heard every 10 s: a message", "heard_ns", "{:.0f} ns"),
     ("... all messages, of a core", "heard_cpu", "{:.2%}"),
     ("... the wheel, of a core", "wheel_heard_cpu", "{:.3%}"),
-    ("all silent: 1st strike to leave, of a core", "wheel_silent_cpu", "{:.2%}"),
+    ("all silent: until all left, of a core", "wheel_silent_cpu", "{:.2%}"),
     ("... and then, of a core", "wheel_left_cpu", "{:.3%}"),
     ("a page of 100", "page_100_us", "{:.1f} us"),
     ("a page of 100,000", "page_100000_ms", "{:.1f} ms"),
