@@ -31,6 +31,12 @@ void allocator_setup(void)
     (void)mallctl("arenas.muzzy_decay_ms", NULL, NULL, &decay_ms, sizeof(decay_ms));
 }
 
+void allocator_rest(void)
+{
+    if (mallctl)
+        (void)mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
+}
+
 void allocator_keep_large(void)
 {
     unsigned arena;

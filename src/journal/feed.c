@@ -133,12 +133,22 @@ static struct feed_batch *batch_new(struct feed *f)
     return b;
 }
 
+static void take_home(struct feed *f)
+{
+    unsigned n = 0;
+
+    f->spare = inbox_take(&f->home);
+    for (struct parcel *p = f->spare; p; p = p->next)
+        if (++n > KEEP_BATCHES)
+            batch_release(CONTAINER_OF(p, struct feed_batch, parcel));
+}
+
 static struct feed_batch *try_open_batch(struct feed *f)
 {
     if (f->open)
         return f->open;
     if (!f->spare)
-        f->spare = inbox_take(&f->home);
+        take_home(f);
     if (f->spare) {
         f->open = CONTAINER_OF(f->spare, struct feed_batch, parcel);
         f->spare = f->spare->next;

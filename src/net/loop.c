@@ -1,4 +1,5 @@
 #include "net/loop.h"
+#include "base/allocator.h"
 #include "base/clock.h"
 #include "base/err.h"
 
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #define EVENTS_PER_TURN  256
+#define REST_AFTER_MS    1000
 #define LONGEST_SLEEP_MS 1000 /* the watchdog wants to see turns */
 
 static void on_inbox_event(struct source *s, uint32_t events)
@@ -120,6 +122,18 @@ static void note_turn(struct loop *l, int64_t began_us)
         l->took.longest_us = us;
 }
 
+/* A thread that has had nothing to do for a while gives back what it keeps for more. */
+static void rest_if_idle(struct loop *l, bool busy)
+{
+    if (busy) {
+        l->busy_ms = l->now_ms;
+        l->rested = false;
+    } else if (!l->rested && l->now_ms - l->busy_ms >= REST_AFTER_MS) {
+        l->rested = true;
+        allocator_rest();
+    }
+}
+
 void loop_turn(struct loop *l, int max_sleep_ms)
 {
     struct epoll_event events[EVENTS_PER_TURN];
@@ -129,6 +143,7 @@ void loop_turn(struct loop *l, int max_sleep_ms)
 
     l->now_ms = began_us / 1000;
     l->again = n == EVENTS_PER_TURN;
+    rest_if_idle(l, n > 0);
     if (l->turns) /* written here alone: no locked instruction is needed */
         atomic_store_explicit(l->turns,
                               atomic_load_explicit(l->turns, memory_order_relaxed) + 1,

@@ -1,5 +1,6 @@
 #include "store/keeper.h"
 
+#include "base/allocator.h"
 #include "base/clock.h"
 
 #include <poll.h>
@@ -9,6 +10,7 @@
 #define FIRST_DELAY_MS  100
 #define LONGEST_FULL_MS 5000  /* looking for space costs little */
 #define LONGEST_SHUT_MS 30000 /* opening rereads the whole store */
+#define REST_AFTER_MS   1000
 
 int keeper_init(struct keeper *k, const struct keeper_conf *conf)
 {
@@ -115,25 +117,33 @@ bool keeper_recover(struct keeper *k, int64_t now_ms)
 
 /* ---- the thread ---- */
 
-static int sleep_ms(const struct keeper *k, int64_t now_ms)
+static int sleep_ms(const struct keeper *k, bool rested, int64_t now_ms)
 {
     if (k->state == KEEPER_OPEN)
-        return -1;
+        return rested ? -1 : REST_AFTER_MS;
     return k->due_ms > now_ms ? (int)(k->due_ms - now_ms) : 0;
 }
 
 static void *run(void *arg)
 {
     struct keeper *k = arg;
+    bool rested = true;
 
     while (!atomic_load(&k->stop)) {
+        bool idle = false;
+
         if (inbox_may_sleep(&k->inbox)) {
             struct pollfd p = {.fd = k->inbox.event_fd, .events = POLLIN};
+            int n = poll(&p, 1, sleep_ms(k, rested, clock_mono_ms()));
 
-            if (poll(&p, 1, sleep_ms(k, clock_mono_ms())) > 0)
+            if (n > 0)
                 inbox_clear(&k->inbox);
+            idle = n == 0;
             inbox_wake(&k->inbox);
         }
+        if (idle)
+            allocator_rest();
+        rested = idle;
         k->conf.turn(k, clock_mono_ms());
     }
     return NULL;
