@@ -138,7 +138,6 @@ struct page_head page_head_of(const uint8_t *page)
     struct page_head head;
 
     memcpy(&head, page, sizeof(head));
-    head.flags &= (uint16_t)~PAGE_DIRTY;
     return head;
 }
 
@@ -262,7 +261,8 @@ int pages_each_record(struct pages *p, pages_seen *seen, void *user)
         if (p->knows_free && pages_bit(p->free, i) && !pages_bit(p->used, i))
             continue;
         if (pages_read(p, i, page, p->page_size) == OK &&
-            page_head_of(page).number == i && page_head_of(page).flags == PAGE_LEAF)
+            page_head_of(page).number == i &&
+            (page_head_of(page).flags & ~PAGE_DIRTY) == PAGE_LEAF)
             rc = show_page(p, page, seen, user);
     }
     free(page);

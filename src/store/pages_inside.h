@@ -15,7 +15,7 @@ enum page_flag {
     PAGE_LEAF = 0x02,
     PAGE_OVERFLOW = 0x04,
     PAGE_META = 0x08,
-    PAGE_DIRTY = 0x10, /* of no meaning on the disk */
+    PAGE_DIRTY = 0x10, /* never on a sound disk: LMDB would write to the map itself */
 };
 
 #define NODE_BIG 0x01 /* the value is on overflow pages; here is their number */
