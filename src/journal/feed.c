@@ -6,10 +6,6 @@
 #include <stdlib.h>
 
 #define FIRST_CARDS 64
-/* What comes home keeps its memory if it is small and few others are under way. */
-#define KEEP_CARDS   128u
-#define KEEP_BYTES   (32u << 10)
-#define KEEP_BATCHES 4
 
 /* ---- batches ---- */
 
@@ -21,21 +17,13 @@ static void batch_release(struct feed_batch *b)
     b->cards = NULL;
     b->index = NULL;
     b->card_count = b->card_room = 0;
+    b->charge = 0;
 }
 
 static void batch_free(struct feed_batch *b)
 {
     batch_release(b);
     free(b);
-}
-
-static void batch_clear(struct feed_batch *b)
-{
-    b->charge = 0;
-    buf_clear(&b->events);
-    if (b->card_count > 0)
-        memset(b->index, 0, 2 * b->card_room * sizeof(*b->index));
-    b->card_count = 0;
 }
 
 static bool batch_is_empty(const struct feed_batch *b)
@@ -133,26 +121,15 @@ static struct feed_batch *batch_new(struct feed *f)
     return b;
 }
 
-static void take_home(struct feed *f)
-{
-    unsigned n = 0;
-
-    f->spare = inbox_take(&f->home);
-    for (struct parcel *p = f->spare; p; p = p->next)
-        if (++n > KEEP_BATCHES)
-            batch_release(CONTAINER_OF(p, struct feed_batch, parcel));
-}
-
 static struct feed_batch *try_open_batch(struct feed *f)
 {
     if (f->open)
         return f->open;
     if (!f->spare)
-        take_home(f);
+        f->spare = inbox_take(&f->home);
     if (f->spare) {
         f->open = CONTAINER_OF(f->spare, struct feed_batch, parcel);
         f->spare = f->spare->next;
-        batch_clear(f->open);
     } else {
         f->open = batch_new(f);
     }
@@ -164,9 +141,7 @@ void feed_return(struct feed_batch *batch)
     struct feed *f = batch->feed;
 
     atomic_fetch_sub(&f->journal->backlog, batch->charge);
-    if (batch->events.size > KEEP_BYTES || batch->card_room > KEEP_CARDS ||
-        atomic_load(&f->sent) - atomic_load(&f->settled) > KEEP_BATCHES)
-        batch_release(batch);
+    batch_release(batch);
     inbox_push(&f->home, &batch->parcel); /* it is not ours any more */
     atomic_fetch_add(&f->settled, 1);
 }
@@ -276,12 +251,12 @@ void feed_flush(struct feed *f)
     b->charge = buf_used(&b->events) + b->card_count * sizeof(*b->cards);
     atomic_fetch_add(&j->backlog, b->charge);
     f->open = NULL;
-    atomic_fetch_add(&f->sent, 1);
+    f->sent++;
     inbox_push(&j->keeper.inbox, &b->parcel);
 }
 
 bool feed_is_settled(const struct feed *f)
 {
-    return atomic_load(&f->settled) == atomic_load(&f->sent) && f->lost == 0 &&
+    return atomic_load(&f->settled) == f->sent && f->lost == 0 &&
            (!f->open || batch_is_empty(f->open));
 }

@@ -5,8 +5,7 @@
  *   index    number -> place in cards            a hash table
  *
  * A batch belongs to its feed for ever; the journal has it between feed_flush and its
- * return to the feed's `home`. The same memory goes round, but not all that a busy
- * moment needed. */
+ * return to the feed's `home`, empty. */
 #pragma once
 
 #include "journal/entry.h"
@@ -37,9 +36,9 @@ struct feed {
     struct parcel *spare;       /* empty batches */
     uint32_t *free_numbers;
     size_t free_count, free_room;
-    uint32_t lost;         /* events, since the last one that was taken */
-    int64_t lost_ms;       /* when the newest of them happened */
-    _Atomic uint64_t sent; /* batches */
+    uint32_t lost;   /* events, since the last one that was taken */
+    int64_t lost_ms; /* when the newest of them happened */
+    uint64_t sent;   /* batches */
     _Atomic uint64_t settled;
 };
 
