@@ -1,6 +1,8 @@
 /* address.h - an IP address and port as people write them. */
 #pragma once
 
+#include "base/err.h"
+
 #include <netinet/in.h>
 #include <stddef.h>
 #include <sys/socket.h>
@@ -17,3 +19,9 @@ const char *address_text(const struct in6_addr *ip, in_port_t port,
 
 /* Either family as IPv6, an address of IPv4 as ::ffff:a.b.c.d. */
 struct sockaddr_in6 address_as_in6(const struct sockaddr_storage *any);
+
+/* Reads "127.0.0.1:5000" or "[::1]:5000"; numeric only, so that starting never waits
+ * for a name server and what is bound is what was written. ERR_INVALID: `why` says in
+ * words what is wrong with it. */
+MUST_CHECK int address_parse(const char *text, struct sockaddr_storage *out,
+                             socklen_t *out_size, char *why, size_t why_size);

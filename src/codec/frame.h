@@ -103,6 +103,20 @@ static inline bool frame_check_fits(const struct frame *f)
 /* NULL, or what is wrong with a declaration: "the smallest frame does not hold ...". */
 const char *framing_check(const struct framing *f);
 
+/* The framings that few words declare: around each body a length field, end bytes, or
+ * both. */
+struct framing_words {
+    uint8_t length;    /* enum framing_number, but FRAMING_FIXED */
+    uint8_t digits;    /* of FRAMING_DIGITS */
+    bool counts_frame; /* the length field counts everything; else the body */
+    struct mark end;
+};
+
+/* Fills *out for bodies of at most `max_body` bytes, and checks it. NULL, or what is
+ * wrong with it. */
+const char *framing_from_words(const struct framing_words *words, uint32_t max_body,
+                               struct framing *out);
+
 /* Bytes of `scratch` that framing_cut needs; 0 for a declaration whose frames can be
  * borrowed from the input. */
 size_t framing_scratch_size(const struct framing *f);

@@ -128,3 +128,28 @@ const char *framing_check(const struct framing *f)
         problem = checks[i](f);
     return problem;
 }
+
+const char *framing_from_words(const struct framing_words *w, uint32_t max_body,
+                               struct framing *out)
+{
+    struct framing made = {.length.form = w->length, .end = w->end};
+    uint32_t around;
+
+    if (w->length == FRAMING_NO_LENGTH && w->end.size == 0)
+        return "neither a length field nor an end";
+    if (w->length == FRAMING_DIGITS)
+        made.length.digits = w->digits;
+    around = (uint32_t)(framing_length_size(&made.length) + made.end.size);
+    /* No body is empty; with a length field that is the field's business. */
+    made.min_frame = around + (w->length == FRAMING_NO_LENGTH);
+    made.max_frame = max_body + around;
+    if (w->length != FRAMING_NO_LENGTH) {
+        uint32_t extra = w->counts_frame ? around : 0;
+
+        made.length.adjust = (int32_t)(around - extra);
+        made.length.min = extra + 1;
+        made.length.max = extra + max_body;
+    }
+    *out = made;
+    return framing_check(&made);
+}

@@ -42,26 +42,12 @@ static const char *read_mark(const char *text, struct mark *out)
 
 const char *framing_make(struct framing_config *f, uint32_t max_body)
 {
-    struct framing made = {.length.form = f->length};
-    const char *wrong = f->end ? read_mark(f->end, &made.end) : NULL;
-    size_t around;
+    struct framing_words words = {
+        .length = f->length,
+        .digits = (uint8_t)f->digits,
+        .counts_frame = f->counts == FRAMING_COUNTS_FRAME,
+    };
+    const char *wrong = f->end ? read_mark(f->end, &words.end) : NULL;
 
-    if (wrong)
-        return wrong;
-    if (f->length == FRAMING_DIGITS)
-        made.length.digits = (uint8_t)f->digits;
-    around = framing_length_size(&made.length) + made.end.size;
-    made.min_frame = (uint32_t)around;
-    made.max_frame = max_body + (uint32_t)around;
-    if (f->length != FRAMING_NO_LENGTH) {
-        bool counts_all = f->counts == FRAMING_COUNTS_FRAME;
-
-        made.length.adjust = counts_all ? 0 : (int32_t)around;
-        made.length.min = (counts_all ? (uint32_t)around : 0) + 1;
-        made.length.max = (counts_all ? (uint32_t)around : 0) + max_body;
-    } else if (made.end.size == 0) {
-        return "neither a length field nor an end";
-    }
-    f->made = made;
-    return framing_check(&made);
+    return wrong ? wrong : framing_from_words(&words, max_body, &f->made);
 }

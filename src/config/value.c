@@ -1,7 +1,7 @@
 #include "config/value.h"
+#include "base/address.h"
 #include "config/suggest.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -227,69 +227,14 @@ static int add_text(const char *text, char **field, struct value_error *error)
     return rc;
 }
 
-static int parse_port(const char *text, const char *port, in_port_t *out,
-                      struct value_error *error)
-{
-    char *end = NULL;
-    unsigned long number = strtoul(port, &end, 10);
-
-    if (!*port || *end || *port < '0' || *port > '9' || number > 65535)
-        return complain(error, "`%s` has no port from 0 to 65535 behind the last colon",
-                        text);
-    *out = htons((in_port_t)number);
-    return OK;
-}
-
-/* Splits "host:port" or "[host]:port"; numeric only, so that starting never waits for a
- * name server and what is bound is what was written. */
 static int parse_address(const char *text, struct listener_config *l,
                          struct value_error *error)
 {
-    struct sockaddr_in *v4 = (struct sockaddr_in *)&l->address;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&l->address;
-    const char *colon = strrchr(text, ':');
-    char host[INET6_ADDRSTRLEN + 2];
-    in_port_t port = 0;
-    size_t n;
-    int rc;
-
     l->address_size = 0;
     if (!*text)
         return OK; /* none */
-    if (!colon)
-        return complain(error, "`%s` is not an address with a port", text);
-    if ((rc = parse_port(text, colon + 1, &port, error)) < 0)
-        return rc;
-    n = (size_t)(colon - text);
-    if (n == 0 || (n == 1 && text[0] == '*'))
-        return complain(error,
-                        "`%s` does not say which address: 127.0.0.1%s serves this "
-                        "machine alone, 0.0.0.0%s every interface",
-                        text, colon, colon);
-    if (n >= sizeof(host))
-        return complain(error, "`%s` is not a numeric address with a port", text);
-    memcpy(host, text, n);
-    host[n] = '\0';
-    memset(&l->address, 0, sizeof(l->address));
-    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = port;
-        l->address_size = sizeof(*v4);
-        return OK;
-    }
-    if (host[0] == '[' && host[n - 1] == ']') {
-        host[n - 1] = '\0';
-        if (inet_pton(AF_INET6, host + 1, &v6->sin6_addr) == 1) {
-            v6->sin6_family = AF_INET6;
-            v6->sin6_port = port;
-            l->address_size = sizeof(*v6);
-            return OK;
-        }
-    } else if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
-        return complain(error, "`%s` needs brackets: \"[%s]%s\"", text, host, colon);
-    }
-    return complain(error, "`%s` is not a numeric address; names are not looked up",
-                    text);
+    return address_parse(text, &l->address, &l->address_size, error->what,
+                         sizeof(error->what));
 }
 
 int value_set(const struct schema_key *key, const char *text, void *owner,

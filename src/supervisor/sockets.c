@@ -94,12 +94,13 @@ static void explain(const struct sockets *s, const struct listen_at *at, int err
 }
 
 /* A gateway that was just killed lets go of its addresses one by one. */
-static int bind_patiently(int fd, const struct listen_at *at)
+static int bind_patiently(int fd, const struct sockaddr_storage *address,
+                          socklen_t size)
 {
     int rc;
 
     for (int i = 0; i < BIND_TRIES; i++) {
-        rc = bind(fd, (const struct sockaddr *)&at->address, at->address_size);
+        rc = bind(fd, (const struct sockaddr *)address, size);
         if (rc == 0 || errno != EADDRINUSE)
             break;
         usleep(BIND_PAUSE_US);
@@ -107,30 +108,37 @@ static int bind_patiently(int fd, const struct listen_at *at)
     return rc;
 }
 
-static int bind_one(const struct sockets *s, const struct listen_at *at, int *out)
+int sockets_listen(const struct sockaddr_storage *address, socklen_t size)
 {
     int one = 1;
-    int fd =
-        socket(at->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int error;
 
     if (fd < 0)
-        goto fail;
+        return -1;
     /* Connections of a former process in TIME_WAIT do not keep us out. */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
         goto fail;
     /* So that 0.0.0.0 and [::] can be listed side by side. */
-    if (at->address.ss_family == AF_INET6 &&
+    if (address->ss_family == AF_INET6 &&
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) < 0)
         goto fail;
-    if (bind_patiently(fd, at) < 0 ||
+    if (bind_patiently(fd, address, size) < 0 ||
         listen(fd, INT32_MAX) < 0) /* the kernel cuts it to net.core.somaxconn */
         goto fail;
-    *out = fd;
-    return OK;
+    return fd;
 fail:
+    error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+static int bind_one(const struct sockets *s, const struct listen_at *at, int *out)
+{
+    if ((*out = sockets_listen(&at->address, at->address_size)) >= 0)
+        return OK;
     explain(s, at, errno);
-    if (fd >= 0)
-        close(fd);
     return ERR_INVALID;
 }
 

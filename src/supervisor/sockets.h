@@ -26,6 +26,9 @@ struct sockets {
     size_t count;
 };
 
+/* One socket that listens there, non-blocking. -1: errno tells why not. */
+MUST_CHECK int sockets_listen(const struct sockaddr_storage *address, socklen_t size);
+
 /* Makes `s` hold exactly what `wanted` asks for: keeps what it has, binds what is new,
  * closes what is gone. On failure nothing has changed and the reason was logged.
  * Returns OK, ERR_INVALID or ERR_NOMEM. Zero `s` before the first call. */
