@@ -23,6 +23,7 @@ MAY_INCLUDE = {
     "supervisor": {"base"},
     "session": {"base", "net", "codec", "device", "mailbox", "journal", "config"},
     "http": {"base", "net", "codec", "device", "mailbox", "journal", "config", "session"},
+    "library": {"base", "net", "codec", "session", "supervisor/sockets.h"},
     "cli": {"base", "config", "mailbox", "store"},
 }
 MAIN = set(MAY_INCLUDE)  # main.c and its neighbours directly in src/ join everything
