@@ -9,6 +9,7 @@
     gateway.stop()               SIGTERM, waits, and wants exit status 0
     gateway.wait_log("closed", reason="idle")"""
 
+import itertools
 import json
 import os
 import random
@@ -30,12 +31,12 @@ Line = namedtuple("Line", "time level text pairs")
 LINE = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]+Z) (error|warn|info|debug) +(.*)")
 # Ports of listeners come from below the range that outgoing connections use, so that a
 # restart finds its port free although the tests connect hundreds of times meanwhile.
-PORTS = range(15000, 31000)
+# None is given out twice before all the others were: a gateway has several.
+PORTS = itertools.cycle(random.sample(range(15000, 31000), 16000))
 
 
 def free_port():
-    while True:
-        port = random.choice(PORTS)
+    for port in PORTS:
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
