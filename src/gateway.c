@@ -7,7 +7,7 @@
 #include "config/config.h"
 #include "service.h"
 #include "supervisor/supervisor.h"
-#include "worker.h"
+#include "worker/worker.h"
 
 #include <pwd.h>
 #include <stdlib.h>

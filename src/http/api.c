@@ -71,6 +71,11 @@ void api_drain(struct api *a)
     atomic_store(&a->draining, true);
 }
 
+void api_end(struct api *a)
+{
+    atomic_store(&a->ending, true);
+}
+
 int api_new(const struct api_conf *conf, struct api **out)
 {
     struct api *a = calloc(1, sizeof(*a));

@@ -7,7 +7,8 @@
  *
  * Everything runs on the server's thread, except where it says otherwise. Its life:
  * api_new, http_new with api_handle, api_tick and the api as user, api_begin,
- * http_start ... http_stop, the shards and the journal end, http_free, api_free. */
+ * http_start ... api_drain, api_end, http_stop, the shards and the journal end,
+ * http_free, api_free. */
 #pragma once
 
 #include "http/server.h"
@@ -36,6 +37,9 @@ void api_published(void *user);
 
 /* The gateway is ending: /readyz says so from now on. Any thread. */
 void api_drain(struct api *a);
+
+/* The server is about to stop: who waits for an event is answered now. Any thread. */
+void api_end(struct api *a);
 
 /* After the server and the shards have ended. */
 void api_free(struct api **a);

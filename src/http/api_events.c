@@ -205,7 +205,7 @@ static void end_poll(struct api *a, struct poll *poll)
 
 static void look_again(struct api *a, bool is_tick, int64_t now_ms)
 {
-    bool ends = atomic_load(&a->draining); /* nobody is kept waiting for the end */
+    bool ends = atomic_load(&a->ending); /* nobody is kept waiting for the end */
 
     LIST_FOREACH_SAFE (&a->polls, k) {
         struct poll *poll = CONTAINER_OF(k, struct poll, link);

@@ -23,7 +23,7 @@ struct api {
     /* One parcel for whatever was published since the server's thread looked. */
     struct parcel published;
     _Atomic bool is_published;
-    _Atomic bool begun, draining;
+    _Atomic bool begun, draining, ending;
 };
 
 typedef void route_handler(struct api *a, const struct http_request *q,

@@ -121,6 +121,23 @@ def test_sigterm_lets_slow_readers_take_their_output(gateway, shards):
     assert gateway.wait_exit() == 0
 
 
+def test_readyz_says_so_as_long_as_a_drain_lasts(gateway):
+    gateway.start(supervisor={"drain_timeout": "60s"})
+    assert gateway.api.ask("/readyz").status == 200
+    a, b = gateway.registered(1), gateway.registered(2, receive_buffer=4096)
+    payloads = [b"%04d" % n + bytes(1000) for n in range(500)]
+    a.send(2, *payloads)
+    a.synchronise()
+    gateway.send_signal(signal.SIGTERM)
+    gateway.wait_log("draining")
+    for _ in range(3):
+        problem = gateway.api.problem(503, "not-ready", "/readyz")
+        assert "ending" in problem["detail"]
+    assert gateway.api.ids() == ["00000001", "00000002"]  # and goes on answering
+    b.expect(1, *payloads)
+    assert gateway.wait_exit() == 0
+
+
 def test_a_drain_ends_after_drain_timeout(gateway):
     gateway.start(supervisor={"drain_timeout": "1s"})
     a, b = gateway.registered(1), gateway.registered(2, receive_buffer=4096)

@@ -23,6 +23,8 @@ MAY_INCLUDE = {
     "supervisor": {"base"},
     "session": {"base", "net", "codec", "device", "mailbox", "journal", "config"},
     "http": {"base", "net", "codec", "device", "mailbox", "journal", "config", "session"},
+    "worker": {"base", "net", "codec", "mailbox", "journal", "config", "session", "http",
+               "supervisor/crash.h", "supervisor/vital.h"},
     "library": {"base", "net", "codec", "session", "supervisor/sockets.h"},
     "cli": {"base", "config", "mailbox", "store"},
 }

@@ -1,0 +1,80 @@
+/* A listener of the configuration becomes one that shards serve: its protocol says
+ * which operations, its options become their settings. */
+#include "worker/worker_inside.h"
+#include "net/options.h"
+#include "session/heartbeat.h"
+#include "session/ttms.h"
+
+#include <stdlib.h>
+
+union settings {
+    struct session_settings common;
+    struct ttms_settings ttms;
+    struct heartbeat_settings heartbeat;
+};
+
+static enum checksum_rule checksum_rule(enum checksum_policy policy)
+{
+    return policy == CHECKSUM_STRICT   ? CHECKSUM_RULE_STRICT
+           : policy == CHECKSUM_IGNORE ? CHECKSUM_RULE_IGNORE
+                                       : CHECKSUM_RULE_WARN;
+}
+
+static void make_ttms(const struct listener_config *l, union settings *out)
+{
+    out->ttms = (struct ttms_settings){
+        .codec = {.length = l->length, .max_frame = l->max_frame},
+        .checksum = checksum_rule(l->checksum),
+        .durable = l->durability == DURABILITY_ALL,
+        .receipts = l->receipts,
+        .reply_heartbeats = l->reply_heartbeats,
+    };
+}
+
+static void make_heartbeat(const struct listener_config *l, union settings *out)
+{
+    out->heartbeat = (struct heartbeat_settings){
+        .framing = heartbeat_framing(l->max_frame),
+    };
+}
+
+/* What serves a protocol. */
+static const struct kind {
+    const struct session_ops *ops;
+    void (*make)(const struct listener_config *l, union settings *out);
+} kinds[PROTOCOL_LIMIT] = {
+    [PROTOCOL_TTMS] = {&ttms_ops, make_ttms},
+    [PROTOCOL_HEARTBEAT] = {&heartbeat_ops, make_heartbeat},
+};
+
+int listeners_make(struct worker *w, const int *fds)
+{
+    size_t n = w->config->listener_count;
+
+    w->listeners = calloc(n + 1, sizeof(*w->listeners));
+    w->settings = calloc(n + 1, sizeof(*w->settings));
+    if (!w->listeners || !w->settings)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < n; i++) {
+        const struct listener_config *l = &w->config->listeners[i];
+        const struct kind *kind = &kinds[l->protocol];
+
+        if (!kind->ops)
+            continue; /* it has processes of its own */
+        kind->make(l, &w->settings[i]);
+        w->settings[i].common.presence = l->presence;
+        w->listeners[w->listener_count] = (struct listener){
+            .name = l->name,
+            .fd = fds[i],
+            .ops = &kind->ops->conn,
+            .conf = &w->settings[i],
+            .index = (uint16_t)w->listener_count,
+            .register_timeout_ms = l->register_timeout_ms,
+            .read_timeout_ms = l->read_timeout_ms,
+        };
+        w->listener_count++;
+        options_set(fds[i], l->name);
+        options_limit_send(fds[i], l->name, (int)(w->config->output_limit / 4));
+    }
+    return OK;
+}
