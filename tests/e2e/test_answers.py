@@ -203,8 +203,10 @@ SERVICE = r"""
 
 static int start(const char *argument, void **state)
 {
+    if (strcmp(argument, "no") == 0)
+        return 1;
     *state = strdup(argument);
-    return strcmp(argument, "no") == 0;
+    return 0;
 }
 
 static void stop(void *state)
