@@ -156,17 +156,17 @@ fail:
     return rc;
 }
 
-static int work(void *user, const struct supervisor_plan *plan, unsigned crew,
-                const int *fds, struct vital *vital)
+static int work(void *user, const struct supervisor_work *w)
 {
-    const struct gateway_plan *p = CONTAINER_OF(plan, struct gateway_plan, plan);
+    const struct gateway_plan *p = CONTAINER_OF(w->plan, struct gateway_plan, plan);
+    size_t i = 0;
 
     (void)user;
-    if (crew == 0)
-        return worker_run(p->config, fds, vital);
-    for (size_t i = 0; plan->listeners[i].crew != crew; i++)
-        fds++;
-    return service_run(p->config, p->serves[crew], *fds, vital);
+    if (w->crew == 0)
+        return worker_run(p->config, w);
+    while (w->plan->listeners[i].crew != w->crew)
+        i++;
+    return service_run(p->config, p->serves[w->crew], w->fds[i], w);
 }
 
 /* The problems of a reload go to the log, line by line. */

@@ -1,8 +1,8 @@
 /* A service process: finds the logic that the settings name and serves it. */
 #include "service.h"
 #include "base/allocator.h"
+#include "session/look.h"
 #include "session/serve.h"
-#include "supervisor/supervisor.h"
 
 #include <dlfcn.h>
 #include <signal.h>
@@ -55,9 +55,23 @@ static const struct hf_service *find(const char *logic)
     return NULL;
 }
 
+struct life {
+    const struct supervisor_work *work;
+    struct look look;
+};
+
+static int on_begin(void *user, struct answers *a)
+{
+    struct life *life = user;
+
+    return look_begin(&life->look, a, life->work->lines[0].fd);
+}
+
 static void on_ready(void *user)
 {
-    vital_set_ready(user);
+    struct life *life = user;
+
+    vital_set_ready(life->work->vital);
 }
 
 static int watch_for_sigterm(void)
@@ -70,8 +84,10 @@ static int watch_for_sigterm(void)
 }
 
 int service_run(const struct config *config, const struct listener_config *listener,
-                int listen_fd, struct vital *vital)
+                int listen_fd, const struct supervisor_work *work)
 {
+    struct vital *vital = work->vital;
+    struct life life = {.work = work};
     struct serve_conf conf = {
         .name = listener->name,
         .listen_fd = listen_fd,
@@ -84,8 +100,9 @@ int service_run(const struct config *config, const struct listener_config *liste
         .read_timeout_ms = listener->read_timeout_ms,
         .drain_timeout_ms = config->drain_timeout_ms / 2,
         .turns = &vital->shards[0].turns,
+        .begin = on_begin,
         .ready = on_ready,
-        .user = vital,
+        .user = &life,
     };
     int rc;
 

@@ -97,6 +97,9 @@ int api_begin(struct api *a, struct http_server *s, struct journal *j)
 {
     int rc = asking_init(&a->asking, a->conf.group);
 
+    if (rc == OK)
+        rc = processes_init(&a->processes, http_loop(s), a->conf.processes,
+                            a->conf.process_count);
     if (rc < 0)
         return rc;
     a->asking.inbox = http_inbox(s);
@@ -113,6 +116,7 @@ void api_free(struct api **out)
     if (!a)
         return;
     asking_fini(&a->asking);
+    processes_fini(&a->processes);
     polls_fini(a);
     told_fini(a->told);
     free(a->told);

@@ -11,6 +11,7 @@
  * http_free, api_free. */
 #pragma once
 
+#include "http/processes.h"
 #include "http/server.h"
 #include "journal/journal.h"
 #include "session/relay.h"
@@ -21,6 +22,8 @@ struct api_conf {
     struct relay_group *group; /* its shards are made before api_begin */
     const struct listener *listeners;
     size_t listener_count;
+    const struct process_conf *processes; /* of services */
+    size_t process_count;
 };
 
 MUST_CHECK int api_new(const struct api_conf *conf, struct api **out);

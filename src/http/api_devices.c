@@ -196,9 +196,10 @@ static void write_legacy(struct json *j, const void *view)
     json_close(j, ']');
 }
 
-static void end_legacy(struct json *j, const char *next)
+static void end_legacy(struct json *j, const char *next, bool misses)
 {
     (void)next;
+    (void)misses;
     json_close(j, '}');
 }
 

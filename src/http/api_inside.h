@@ -13,6 +13,7 @@ struct api {
     struct http_server *server;
     struct journal *journal;
     struct asking asking;
+    struct processes processes;
     uint32_t boot;      /* cursors of lists are valid within one */
     int64_t started_ms; /* wall clock */
     /* Who waits for events: long polls, and streams that have told everything. */

@@ -3,6 +3,7 @@
 #include "http/api_inside.h"
 #include "http/exposition.h"
 #include "http/figures.h"
+#include "http/services.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -16,10 +17,12 @@ struct scrape {
     http_handle handle;
     uint32_t slot;
     struct figures figures;
+    struct survey survey;
 };
 
 static void free_scrape(struct scrape *s)
 {
+    survey_fini(&s->survey);
     free(s->figures.connections);
     free(s);
 }
@@ -210,6 +213,7 @@ static void answer(struct scrape *s)
     expose_gauges(&e, s->api, &s->figures);
     expose_counters(&e, &s->figures);
     expose_turns(&e, &s->figures.turns);
+    expose_services(&e, &s->survey);
     expose_journal(&e, s->api->journal);
     expose_http(&e, http_stats(s->api->server));
     done.failed = e.failed;
@@ -234,8 +238,20 @@ static void on_looked(struct question *q)
         ask(&s->api->asking, q, next);
         return;
     }
+    survey_begin(&s->survey);
+}
+
+static void on_surveyed(struct survey *survey)
+{
+    struct scrape *s = CONTAINER_OF(survey, struct scrape, survey);
+
     answer(s);
     free_scrape(s);
+}
+
+static void drop_survey(struct survey *survey)
+{
+    free_scrape(CONTAINER_OF(survey, struct scrape, survey));
 }
 
 static void drop(struct question *q)
@@ -249,12 +265,16 @@ void api_metrics(struct api *a, const struct http_request *q, const struct param
     size_t listeners = a->conf.listener_count;
 
     (void)p;
-    if (!s || !(s->figures.connections =
-                    calloc(listeners, sizeof(*s->figures.connections)))) {
-        free(s);
+    if (!s || survey_init(&s->survey, &a->processes) < 0 ||
+        !(s->figures.connections =
+              calloc(listeners + 1, sizeof(*s->figures.connections)))) {
+        if (s)
+            free_scrape(s);
         api_no_memory(a, q->handle);
         return;
     }
+    s->survey.done = on_surveyed;
+    s->survey.drop = drop_survey;
     s->question = (struct question){.step = look, .answered = on_looked, .drop = drop};
     s->api = a;
     s->handle = q->handle;

@@ -5,10 +5,11 @@
 
 #include <stdint.h>
 
-/* Within one life of the gateway (`boot`): a shard, and a number on it. */
+/* Within one life of the gateway (`boot`): a shard (or, behind them, a process of a
+ * service), and a number on it. */
 struct cursor {
     uint32_t boot;
-    uint8_t shard;
+    uint16_t shard;
     uint32_t number;
 };
 

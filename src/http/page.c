@@ -10,13 +10,14 @@
 
 struct page {
     struct question question;
+    struct process_question to_process;
     struct api *api;
     const struct page_kind *kind;
     http_handle handle;
     uint64_t left; /* of the limit */
     struct json json;
     struct buf text;
-    unsigned shard; /* the one being asked, and where on it */
+    unsigned shard; /* the one being asked, or a process behind them; where on it */
     uint32_t at;
     bool shard_ended;
     unsigned room, count; /* of the block */
@@ -24,8 +25,9 @@ struct page {
     uint32_t numbers[BLOCK];
     bool asked; /* the block is under way */
     bool streaming;
-    bool ended; /* all text is written */
-    bool gone;  /* nobody takes it any more */
+    bool ended;  /* all text is written */
+    bool gone;   /* nobody takes it any more */
+    bool misses; /* what a process knows */
     _Alignas(8) char filter[PAGE_FILTER_SIZE];
 };
 
@@ -50,6 +52,28 @@ static bool collect(struct question *q, struct relay *r)
 
 /* ---- on the server's thread ---- */
 
+static unsigned shard_count(const struct page *p)
+{
+    return p->api->conf.group->count;
+}
+
+/* Shards, and processes behind them. */
+static unsigned end_of(const struct api *a, const struct page_kind *kind)
+{
+    return a->conf.group->count + (kind->ask ? (unsigned)a->processes.count : 0);
+}
+
+static struct process *process_of(const struct page *p)
+{
+    return &p->api->processes.each[p->shard - shard_count(p)];
+}
+
+static void ask_process(struct page *p)
+{
+    p->kind->ask(p->filter, p->at, p->room, &p->to_process.ask);
+    process_ask(process_of(p), &p->to_process);
+}
+
 static void ask_on(struct page *p)
 {
     p->count = 0;
@@ -57,24 +81,38 @@ static void ask_on(struct page *p)
     /* One more than the limit: it is where the next page begins. */
     p->room = p->left < BLOCK ? (unsigned)p->left + 1 : BLOCK;
     p->asked = true;
-    ask(&p->api->asking, &p->question, p->shard);
+    if (p->shard < shard_count(p))
+        ask(&p->api->asking, &p->question, p->shard);
+    else
+        ask_process(p);
 }
 
 static void end_text(struct page *p, const char *next)
 {
-    p->kind->end(&p->json, next);
+    p->kind->end(&p->json, next, p->misses);
     p->ended = true;
 }
 
 static void end_before(struct page *p, uint32_t number)
 {
     struct cursor next = {.boot = p->api->boot,
-                          .shard = (uint8_t)p->shard,
+                          .shard = (uint16_t)p->shard,
                           .number = number};
     char text[CURSOR_TEXT_SIZE];
 
     cursor_write(&next, text);
     end_text(p, text);
+}
+
+static void go_to_next(struct page *p)
+{
+    unsigned end = end_of(p->api, p->kind);
+
+    p->at = 0;
+    do
+        p->shard++;
+    while (p->shard >= shard_count(p) && p->shard < end &&
+           !p->kind->wants(p->filter, process_of(p)->conf.listener));
 }
 
 static void write_block(struct page *p)
@@ -89,8 +127,8 @@ static void write_block(struct page *p)
     }
     if (!p->shard_ended)
         return;
-    p->at = 0;
-    if (++p->shard == p->api->conf.group->count)
+    go_to_next(p);
+    if (p->shard == end_of(p->api, p->kind))
         end_text(p, NULL);
 }
 
@@ -142,10 +180,8 @@ static void go_on(struct page *p)
     }
 }
 
-static void on_block(struct question *q)
+static void take_block(struct page *p)
 {
-    struct page *p = CONTAINER_OF(q, struct page, question);
-
     p->asked = false;
     if (p->gone || !http_is_alive(p->api->server, p->handle)) {
         if (p->gone || !p->streaming) /* else `gone` is still to come */
@@ -158,14 +194,44 @@ static void on_block(struct question *q)
     go_on(p);
 }
 
+static void on_block(struct question *q)
+{
+    take_block(CONTAINER_OF(q, struct page, question));
+}
+
+static void on_process(struct process_question *q, const struct look_answer *a)
+{
+    struct page *p = CONTAINER_OF(q, struct page, to_process);
+
+    p->misses |= !a;
+    p->shard_ended = !a || a->ended;
+    if (a && a->count <= p->room) {
+        p->count = a->count;
+        p->at = a->at;
+        memcpy(p->views, a->views, a->count * p->kind->view_size);
+        memcpy(p->numbers, a->slots, a->count * sizeof(*p->numbers));
+    }
+    take_block(p);
+}
+
+static void drop_process(struct process_question *q)
+{
+    free_page(CONTAINER_OF(q, struct page, to_process));
+}
+
 static void drop(struct question *q)
 {
     free_page(CONTAINER_OF(q, struct page, question));
 }
 
-void page_end(struct json *j, const char *next)
+void page_end(struct json *j, const char *next, bool misses)
 {
+
     json_close(j, ']');
+    if (misses) {
+        json_key(j, "incomplete");
+        json_bool(j, true);
+    }
     json_key(j, "next");
     if (next)
         json_word(j, next);
@@ -181,7 +247,7 @@ static int find_place(struct api *a, const struct http_request *q, const char *t
     struct cursor from;
 
     if (cursor_read(text, &from) < 0 ||
-        (from.boot == a->boot && from.shard >= a->conf.group->count)) {
+        (from.boot == a->boot && from.shard >= end_of(a, p->kind))) {
         http_problem(a->server, q->handle, 400, "bad-request", NULL,
                      "`cursor` is not what `next` was");
         return ERR_INVALID;
@@ -211,6 +277,8 @@ void page_begin(struct api *a, const struct http_request *q, const struct params
     }
     page->question =
         (struct question){.step = collect, .answered = on_block, .drop = drop};
+    page->to_process =
+        (struct process_question){.answered = on_process, .drop = drop_process};
     page->api = a;
     page->kind = kind;
     page->handle = q->handle;

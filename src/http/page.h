@@ -1,8 +1,9 @@
-/* page.h - a list over all shards, made while its client takes it.
+/* page.h - a list over all shards and, where they know something, the processes of
+ * services; made while its client takes it.
  *
  *   shard 0: views ->|                   client
  *   shard 1:         |-> text -----> takes, takes...
- *   ...     one block under way, when little text is left
+ *   processes one block under way, when little text is left
  *
  * Shards copy what they know of a few devices at a time (ask.h); the text is written on
  * the server's thread. So neither a turn of a shard nor the memory grows with the list,
@@ -17,18 +18,23 @@ struct page_kind {
     const char *type;
     void (*begin)(struct api *a, struct json *j);
     void (*write)(struct json *j, const void *view);
-    /* `next`: text of the cursor, or NULL. */
-    void (*end)(struct json *j, const char *next);
+    /* `next`: text of the cursor, or NULL. `misses`: a process did not answer. */
+    void (*end)(struct json *j, const char *next, bool misses);
     size_t view_size;
     /* On the shard. Looks at a few from number `*at` on and puts views of those that
      * fit into `views`, at most `room`, each with its number in `numbers`; moves `*at`
      * on, and sets `*ended` when there are no more. Returns how many it put. */
     unsigned (*collect)(struct relay *r, const void *filter, uint32_t *at, void *views,
                         uint32_t *numbers, unsigned room, bool *ended);
+    /* Has the list to do with the processes that serve this listener? And what to ask
+     * such a process, from number `at` on; its views are the same. NULL: with none. */
+    bool (*wants)(const void *filter, const char *listener);
+    void (*ask)(const void *filter, uint32_t at, unsigned room,
+                struct look_question *out);
 };
 
 /* "...],"next":...}", for `end`. */
-void page_end(struct json *j, const char *next);
+void page_end(struct json *j, const char *next, bool misses);
 
 #define PAGE_FILTER_SIZE 128 /* bytes */
 

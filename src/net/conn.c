@@ -58,14 +58,37 @@ const char *conn_state_word(uint8_t state)
     return state < CONN_STATE_COUNT ? state_words[state] : "unknown";
 }
 
+size_t conn_wanted(const struct conn *c)
+{
+    struct slice rest = conn_rest(c);
+
+    return rest.size && c->listener->ops->wanted ? c->listener->ops->wanted(c, rest)
+                                                 : 0;
+}
+
+/* All that its machine knows. */
+static void log_enter(const struct conn *c, enum conn_state next)
+{
+    const struct output *o = conn_output(c);
+    size_t wanted = conn_wanted(c);
+    char text[40] = "";
+
+    if (wanted)
+        snprintf(text, sizeof(text), " wanted=%zu", wanted);
+    log_debug(NET,
+              "session %" PRIx64 " enters state=%s from=%s have=%zu%s to_write=%zu",
+              conn_number(c), state_words[next], state_words[c->state],
+              conn_rest(c).size, text, o ? output_unwritten(o) : 0);
+}
+
 /* The only place where a connection changes its state. */
 void conn_enter(struct conn *c, enum conn_state next)
 {
     if (c->state == next)
         return;
     assert(may_become[c->state] & BIT(next));
-    log_debug(NET, "session %" PRIx64 " enters state=%s from=%s", conn_number(c),
-              state_words[next], state_words[c->state]);
+    if (UNLIKELY(log_wanted(LOG_DEBUG, LOG_T_NET)))
+        log_enter(c, next);
     list_remove(&c->shard->in[c->state], &c->link);
     c->state = (uint8_t)next;
     list_append(&c->shard->in[next], &c->link);

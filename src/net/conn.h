@@ -87,6 +87,9 @@ struct conn_ops {
     void (*on_room)(struct conn *c);
     /* Last call: take back what is left in conn_output(), if there is one. */
     void (*on_close)(struct conn *c);
+    /* How many bytes the incomplete frame `rest` will have; 0: that is not known yet.
+     * May be NULL. */
+    size_t (*wanted)(const struct conn *c, struct slice rest);
     /* For the log's closing line: "device=00000001", or nothing. Returns `text`. */
     const char *(*describe)(const struct conn *c, char *text, size_t size);
 };
@@ -158,6 +161,9 @@ static inline struct slice conn_rest(const struct conn *c)
     return c->rest && buf_used(&c->rest->bytes) ? buf_peek(&c->rest->bytes)
                                                 : (struct slice){0};
 }
+
+/* How many bytes that frame will have; 0: not known, or there is none. */
+size_t conn_wanted(const struct conn *c);
 
 static inline bool conn_is_closing(const struct conn *c)
 {

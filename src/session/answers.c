@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* From here on a copy costs more than a system call. */
@@ -244,16 +245,30 @@ static void on_close(struct conn *c)
 
 static const char *describe(const struct conn *c, char *text, size_t size)
 {
-    (void)c;
-    (void)size;
+    snprintf(text, size, "requests=%u", answering_of(c)->requests);
     return text;
+}
+
+static size_t wanted(const struct conn *c, struct slice rest)
+{
+    return framing_size(&answers_of(c)->requests, rest);
+}
+
+static void show(const struct conn *c, struct json *j)
+{
+    json_key(j, "requests");
+    json_uint(j, answering_of(c)->requests);
+    json_key(j, "answering"); /* elsewhere: the answer comes from another thread */
+    json_bool(j, answering_of(c)->awaits);
 }
 
 const struct session_ops answers_ops = {
     .conn = {.on_input = on_input,
              .on_room = on_room,
              .on_close = on_close,
+             .wanted = wanted,
              .describe = describe},
+    .show = show,
 };
 
 /* ---- life ---- */

@@ -12,7 +12,7 @@ struct answering {
     bool deaf;         /* held: it does not take our answers */
 };
 
-static inline struct answering *answering_of(struct conn *c)
+static inline struct answering *answering_of(const struct conn *c)
 {
     return (void *)c->session;
 }

@@ -244,8 +244,8 @@ const struct session_ops heartbeat_ops = {
              .on_delivered = on_delivered,
              .on_room = on_room,
              .on_close = on_close,
+             .wanted = wanted,
              .describe = describe},
     .show = show,
-    .wanted = wanted,
     .device = device,
 };

@@ -105,6 +105,8 @@ static int serve_until_stopped(struct serve *s, void *state)
 
     if (rc == OK)
         rc = loop_add(&s->shard.loop, conf->stop_fd, EPOLLIN, &s->stop);
+    if (rc == OK && conf->begin)
+        rc = conf->begin(conf->user, &s->answers);
     if (rc < 0)
         return rc;
     if (conf->ready)

@@ -15,7 +15,9 @@ struct serve_conf {
     size_t output_limit;
     int64_t read_timeout_ms;
     int64_t drain_timeout_ms;
-    _Atomic uint64_t *turns;   /* for a watchdog; may be NULL */
+    _Atomic uint64_t *turns; /* for a watchdog; may be NULL */
+    /* Before it serves: may add to the loop of `a`. OK or an error; may be NULL. */
+    int (*begin)(void *user, struct answers *a);
     void (*ready)(void *user); /* it serves from now on; may be NULL */
     void *user;
 };

@@ -15,9 +15,6 @@ struct session_ops {
     void (*tell_receipts)(struct conn *c);
     /* Members for the JSON of this connection, and of its device. May be NULL. */
     void (*show)(const struct conn *c, struct json *j);
-    /* How many bytes the incomplete frame `rest` will have; 0: that is not known yet.
-     * May be NULL. */
-    size_t (*wanted)(const struct conn *c, struct slice rest);
     /* Whom it speaks for; NULL: nobody yet. */
     const struct device *(*device)(const struct conn *c);
 };

@@ -392,10 +392,10 @@ const struct session_ops ttms_ops = {
              .on_delivered = on_delivered,
              .on_room = on_room,
              .on_close = on_close,
+             .wanted = wanted,
              .describe = describe},
     .on_decided = on_decided,
     .tell_receipts = tell_receipts,
-    .wanted = wanted,
     .device = device,
     .show = show,
 };

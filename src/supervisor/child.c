@@ -60,18 +60,26 @@ static void set_name(const struct child_setup *c)
 
 static int run_child(const struct child_setup *c, pid_t parent)
 {
+    struct supervisor_work work = {
+        .plan = c->plan,
+        .crew = c->crew,
+        .fds = c->sockets->fds,
+        .vital = c->vital,
+    };
+
     close(c->signal_fd);
     close(c->relay->in);
     dup2(c->relay->out, STDERR_FILENO);
     set_name(c);
     sockets_keep_crew(c->sockets, c->crew);
+    lines_keep(c->lines, c->number, &work);
     page = c->vital;
     set_signals();
     crash_setup(c->vital);
     if (identity_assume(c->identity) < 0)
         return WORKER_HOPELESS;
     follow_to_the_grave(parent);
-    return c->ops->work(c->user, c->plan, c->crew, c->sockets->fds, c->vital);
+    return c->ops->work(c->user, &work);
 }
 
 pid_t child_start(const struct child_setup *setup)

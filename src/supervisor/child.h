@@ -2,6 +2,7 @@
 #pragma once
 
 #include "supervisor/identity.h"
+#include "supervisor/lines.h"
 #include "supervisor/relay.h"
 #include "supervisor/supervisor.h"
 
@@ -12,6 +13,8 @@ struct child_setup {
     const struct identity *identity;
     struct sockets *sockets;
     const struct relay *relay;
+    struct lines *lines;
+    size_t number; /* of its ward */
     unsigned crew;
     struct vital *vital;
     int signal_fd; /* the supervisor's, to be closed in the child */

@@ -28,6 +28,7 @@ struct supervisor {
     int lock;
     struct sockets sockets;
     struct relay relay;
+    struct lines lines;
     int signal_fd;
     struct restart *restarts; /* by crew */
     struct ward *wards;       /* the first is the worker's */
@@ -50,6 +51,7 @@ static void free_wards(struct supervisor *s)
 {
     for (size_t i = 0; i < s->ward_count; i++)
         ward_fini(&s->wards[i]);
+    lines_close(&s->lines);
     free(s->wards);
     free(s->restarts);
     s->wards = NULL;
@@ -69,14 +71,17 @@ static int make_wards(struct supervisor *s)
     s->restarts = calloc(plan->crew_count, sizeof(*s->restarts));
     if (!s->wards || !s->restarts)
         return ERR_NOMEM;
+    if ((rc = lines_open(&s->lines, plan)) < 0)
+        return rc;
     for (unsigned crew = 0; crew < plan->crew_count; crew++) {
         s->restarts[crew] = (struct restart){
             .max = plan->max_restarts,
             .max_delay_ms = plan->max_restart_delay_ms,
         };
         for (unsigned i = 0; i < plan->crews[crew].processes; i++) {
-            if ((rc = ward_init(&s->wards[s->ward_count], crew, &s->restarts[crew])) <
-                0)
+            size_t n = s->ward_count;
+
+            if ((rc = ward_init(&s->wards[n], n, crew, &s->restarts[crew])) < 0)
                 return rc;
             s->ward_count++;
         }
@@ -119,6 +124,13 @@ static void close_deserted(struct supervisor *s)
     }
 }
 
+static void end_lines(struct supervisor *s)
+{
+    for (size_t i = 1; i < s->ward_count; i++)
+        if (s->wards[i].phase == WARD_OVER)
+            lines_end(&s->lines, i - 1);
+}
+
 static void act_on_endings(struct supervisor *s, int64_t now_ms)
 {
     if (s->phase == SERVING && worker_of(s)->phase == WARD_OVER) {
@@ -128,6 +140,7 @@ static void act_on_endings(struct supervisor *s, int64_t now_ms)
     }
     if (s->phase == SERVING) {
         close_deserted(s);
+        end_lines(s);
     } else if (all_are_over(s)) {
         if (s->phase == ENDING) {
             end(s, s->exit_status || !worker_of(s)->ended_well);
@@ -151,6 +164,7 @@ static void look_after_wards(struct supervisor *s, int64_t now_ms)
         .identity = &s->identity,
         .sockets = &s->sockets,
         .relay = &s->relay,
+        .lines = &s->lines,
         .signal_fd = s->signal_fd,
     };
 

@@ -41,6 +41,26 @@ struct supervisor_plan {
     uint32_t log_topics;
 };
 
+/* An end of the channel between the worker and a process of a service: packets, never
+ * blocking. Both may die and come again; the channel stays. */
+struct line {
+    unsigned crew; /* the service's */
+    int fd;
+};
+
+/* What a child gets. */
+struct supervisor_work {
+    const struct supervisor_plan *plan;
+    unsigned crew;
+    /* Listening, in the order of plan->listeners; those of other crews are -1. */
+    const int *fds;
+    struct vital *vital;
+    /* The worker has one to each process of the services, which shows its end when the
+     * process ended for good; such a process has one, to the worker. */
+    const struct line *lines;
+    size_t line_count;
+};
+
 /* A child's exit status when starting it again cannot help: the supervisor gives up on
  * it. */
 #define WORKER_HOPELESS 3
@@ -49,10 +69,8 @@ struct supervisor_ops {
     /* A child's life, in the child; returns its exit status. SIGTERM is blocked and
      * means: drain and return 0. It also comes when the supervisor dies. SIGINT, SIGHUP
      * and SIGPIPE are ignored. Call vital_set_ready() when it serves, and vital_turn()
-     * in every shard. `fds` are in the order of plan->listeners; those of other crews
-     * are -1. */
-    int (*work)(void *user, const struct supervisor_plan *plan, unsigned crew,
-                const int *fds, struct vital *vital);
+     * in every shard. */
+    int (*work)(void *user, const struct supervisor_work *w);
     /* SIGHUP: the next plan, or NULL when it is not usable (the reason was logged). */
     const struct supervisor_plan *(*reload)(void *user);
     /* After a reload: may children that have `former` stay and serve `next`? */

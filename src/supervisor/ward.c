@@ -12,9 +12,10 @@
 #define DUMP_MS     1000 /* a stuck process's time to write its backtrace */
 #define NEVER       INT64_MAX
 
-int ward_init(struct ward *w, unsigned crew, struct restart *restart)
+int ward_init(struct ward *w, size_t number, unsigned crew, struct restart *restart)
 {
     *w = (struct ward){
+        .number = number,
         .crew = crew,
         .is_worker = crew == 0,
         .phase = WARD_WAITING,
@@ -35,6 +36,7 @@ static void start(struct ward *w, const struct child_setup *setup, int64_t now_m
     struct child_setup mine = *setup;
     pid_t pid;
 
+    mine.number = w->number;
     mine.crew = w->crew;
     mine.vital = w->vital;
     pid = child_start(&mine);

@@ -14,6 +14,7 @@
 enum ward_phase { WARD_WAITING, WARD_SERVING, WARD_ENDING, WARD_OVER };
 
 struct ward {
+    size_t number; /* among all */
     unsigned crew;
     bool is_worker; /* of the first crew: a kind without which there is no gateway */
     enum ward_phase phase;
@@ -29,7 +30,8 @@ struct ward {
 };
 
 /* Returns OK or ERR_NOMEM. It starts with the next ward_act(). */
-MUST_CHECK int ward_init(struct ward *w, unsigned crew, struct restart *restart);
+MUST_CHECK int ward_init(struct ward *w, size_t number, unsigned crew,
+                         struct restart *restart);
 void ward_fini(struct ward *w); /* there is no process any more */
 
 /* Starts, kills, looks for its pulse: whatever is due. */

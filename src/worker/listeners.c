@@ -78,3 +78,18 @@ int listeners_make(struct worker *w, const int *fds)
     }
     return OK;
 }
+
+int processes_make(struct worker *w)
+{
+    const struct supervisor_work *work = w->work;
+
+    w->processes = calloc(work->line_count + 1, sizeof(*w->processes));
+    if (!w->processes)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < work->line_count; i++)
+        w->processes[i] = (struct process_conf){
+            .listener = work->plan->crews[work->lines[i].crew].name,
+            .fd = work->lines[i].fd,
+        };
+    return OK;
+}

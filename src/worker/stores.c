@@ -23,6 +23,8 @@ static int make_tracker(struct worker *w)
         .group = &w->group,
         .listeners = w->listeners,
         .listener_count = w->listener_count,
+        .processes = w->processes,
+        .process_count = w->work->line_count,
     };
     struct journal_conf journal_conf = {
         .engine = &store_lmdb,

@@ -35,15 +35,18 @@ static uint32_t max_connections(const struct config *config)
     return config->max_connections;
 }
 
-static int start(struct worker *w, const int *fds)
+static int start(struct worker *w)
 {
     const struct config *config = w->config;
+    const int *fds = w->work->fds;
     int rc;
 
     w->max_connections = max_connections(config);
     if ((rc = limits_new(w->max_connections, config->max_per_address, &w->limits)) < 0)
         return rc;
     if ((rc = listeners_make(w, fds)) < 0)
+        return rc;
+    if ((rc = processes_make(w)) < 0)
         return rc;
     if ((rc = stores_make(w)) < 0)
         return rc;
@@ -66,6 +69,7 @@ static void dismantle(struct worker *w)
     api_free(&w->api);
     tracker_group_free(&w->tracker);
     free(w->listeners);
+    free(w->processes);
     free(w->settings);
     limits_free(&w->limits);
 }
@@ -81,24 +85,24 @@ static void wait_for_sigterm(void)
         ;
 }
 
-int worker_run(const struct config *config, const int *listener_fds,
-               struct vital *vital)
+int worker_run(const struct config *config, const struct supervisor_work *work)
 {
     struct worker w = {
         .config = config,
-        .vital = vital,
+        .work = work,
+        .vital = work->vital,
     };
     int rc;
 
     allocator_setup();
-    if ((rc = start(&w, listener_fds)) < 0) {
+    if ((rc = start(&w)) < 0) {
         log_error(MAIN, "worker cannot start reason=%s text=\"%s\"", err_word(rc),
                   err_text(rc));
         exit(1); /* some threads may run: no orderly way back */
     }
     log_info(MAIN, "worker ready shards=%u max_connections=%u", w.shard_count,
              w.max_connections);
-    vital_set_ready(vital);
+    vital_set_ready(w.vital);
     wait_for_sigterm();
     drain(&w);
     for (unsigned i = 0; i < w.running; i++)

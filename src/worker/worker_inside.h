@@ -20,6 +20,7 @@ union settings; /* what a listener's `conf` points to */
 
 struct worker {
     const struct config *config;
+    const struct supervisor_work *work;
     struct vital *vital;
     uint32_t max_connections;
     unsigned shard_count;
@@ -30,6 +31,7 @@ struct worker {
     struct listener *listeners; /* those served here */
     size_t listener_count;
     union settings *settings;
+    struct process_conf *processes; /* of services: the API asks them */
     struct limits *limits;
     struct mail_writer *writer;
     struct journal *journal;
@@ -39,6 +41,7 @@ struct worker {
 
 /* `fds` has one per listener of the configuration, also those not served here. */
 MUST_CHECK int listeners_make(struct worker *w, const int *fds);
+MUST_CHECK int processes_make(struct worker *w);
 
 /* The tracker and the writer must be there. */
 MUST_CHECK int shards_make(struct worker *w);

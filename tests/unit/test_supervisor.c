@@ -38,15 +38,16 @@ static struct listen_at listeners[2];
 static struct crew crews[2] = {{"worker", 1}, {"answers", 2}};
 static struct supervisor_plan plan, next_plan;
 
-static int work(void *user, const struct supervisor_plan *p, unsigned crew,
-                const int *fds, struct vital *vital)
+static const struct supervisor_work *mine; /* in a child */
+
+static int work(void *user, const struct supervisor_work *w)
 {
     (void)user;
-    (void)p;
-    if (crew > 0)
-        return live_as_service(fds, vital, ++lives[1]);
-    assert(fds[0] >= 0);
-    return live(fds, vital, ++lives[0]);
+    mine = w;
+    if (w->crew > 0)
+        return live_as_service(w->fds, w->vital, ++lives[1]);
+    assert(w->fds[0] >= 0);
+    return live(w->fds, w->vital, ++lives[0]);
 }
 
 static const struct supervisor_plan *reload(void *user)
@@ -199,6 +200,61 @@ static int greet_or_die(const int *fds, struct vital *vital, int life)
     return greet(fds, vital, life);
 }
 
+/* Reads one packet of a line: true, and what it says. */
+static bool hears(const struct line *line, char *said)
+{
+    struct pollfd p = {.fd = line->fd, .events = POLLIN};
+
+    return poll(&p, 1, PATIENCE_MS) == 1 && recv(line->fd, said, 1, 0) == 1;
+}
+
+/* Asks all services, dies, and asks them again. */
+static int ask_services(const int *fds, struct vital *vital, int life)
+{
+    char said;
+
+    assert(mine->line_count == 2 && mine->lines[1].crew == 1);
+    for (size_t i = 0; i < mine->line_count; i++)
+        if (send(mine->lines[i].fd, "?", 1, 0) != 1)
+            return 1;
+    for (size_t i = 0; i < mine->line_count; i++)
+        if (!hears(&mine->lines[i], &said) || said != '!')
+            return 1;
+    fprintf(stderr, "both have answered worker %d\n", life);
+    if (life == 1)
+        raise(SIGKILL);
+    return serve(fds, vital, life);
+}
+
+/* The first ones die without having looked. */
+static int answer_in_second_life(const int *fds, struct vital *vital, int life)
+{
+    char said;
+
+    assert(mine->line_count == 1);
+    if (life <= 2)
+        raise(SIGKILL);
+    for (int i = 0; i < 2; i++)
+        if (!hears(mine->lines, &said) || send(mine->lines[0].fd, "!", 1, 0) != 1)
+            return 1;
+    return serve(fds, vital, life);
+}
+
+/* Waits for the end of both lines. */
+static int see_services_end(const int *fds, struct vital *vital, int life)
+{
+    char said;
+
+    for (size_t i = 0; i < mine->line_count; i++) {
+        struct pollfd p = {.fd = mine->lines[i].fd, .events = POLLIN};
+
+        if (poll(&p, 1, PATIENCE_MS) != 1 || recv(p.fd, &said, 1, 0) != 0)
+            return 1;
+    }
+    fprintf(stderr, "both lines have ended\n");
+    return serve(fds, vital, life);
+}
+
 static int end_well(const int *fds, struct vital *vital, int life)
 {
     (void)fds;
@@ -301,14 +357,19 @@ static void run(struct run *r, worker_life *life)
 }
 
 /* A worker that serves, and two processes of a service with a listener of its own. */
-static void run_with_service(struct run *r, worker_life *life)
+static void run_both(struct run *r, worker_life *worker, worker_life *service)
 {
     prepare(r);
-    live_as_service = life;
+    live_as_service = service;
     listeners[1].crew = 1;
     plan.crew_count = 2;
     plan.listener_count = 2;
-    start(r, serve);
+    start(r, worker);
+}
+
+static void run_with_service(struct run *r, worker_life *life)
+{
+    run_both(r, serve, life);
 }
 
 /* Waits until the log contains `words`, and returns where. */
@@ -676,17 +737,34 @@ static void a_service_that_ends_well_is_not_started_again(void **state)
     assert_int_equal(end(&r), 0);
 }
 
+static void the_line_to_each_process_outlives_both_ends(void **state)
+{
+    struct run r;
+
+    (void)state;
+    run_both(&r, ask_services, answer_in_second_life);
+    expect(&r, "both have answered worker 1");
+    expect(&r, "both have answered worker 2");
+    assert_int_equal(lives[1], 4);
+    assert_int_equal(end(&r), 0);
+}
+
+static void the_line_to_a_process_that_is_over_ends(void **state)
+{
+    struct run r;
+
+    (void)state;
+    run_both(&r, see_services_end, end_well);
+    expect(&r, "both lines have ended");
+    assert_int_equal(end(&r), 0);
+}
+
 static void the_worker_takes_its_services_with_it(void **state)
 {
     struct run r;
 
     (void)state;
-    prepare(&r);
-    live_as_service = greet;
-    listeners[1].crew = 1;
-    plan.crew_count = 2;
-    plan.listener_count = 2;
-    start(&r, be_hopeless);
+    run_both(&r, be_hopeless, greet);
     expect(&r, "gives up reason=worker_says_hopeless");
     assert_int_equal(finish(&r), 1);
 }
@@ -745,6 +823,8 @@ int main(void)
         cmocka_unit_test(a_service_that_hangs_is_replaced),
         cmocka_unit_test(a_service_that_always_dies_ends_alone),
         cmocka_unit_test(a_service_that_ends_well_is_not_started_again),
+        cmocka_unit_test(the_line_to_each_process_outlives_both_ends),
+        cmocka_unit_test(the_line_to_a_process_that_is_over_ends),
         cmocka_unit_test(the_worker_takes_its_services_with_it),
         cmocka_unit_test(a_reload_that_is_nothing_new_to_the_worker_keeps_it),
         cmocka_unit_test(a_failed_reload_changes_nothing),
