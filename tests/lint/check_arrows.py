@@ -24,7 +24,7 @@ MAY_INCLUDE = {
     "session": {"base", "net", "codec", "device", "mailbox", "journal", "config"},
     "http": {"base", "net", "codec", "device", "mailbox", "journal", "config", "session"},
     "worker": {"base", "net", "codec", "mailbox", "journal", "config", "session", "http",
-               "supervisor/crash.h", "supervisor/vital.h"},
+               "supervisor/crash.h", "supervisor/supervisor.h", "supervisor/vital.h"},
     "library": {"base", "net", "codec", "session", "supervisor/sockets.h"},
     "cli": {"base", "config", "mailbox", "store"},
 }
