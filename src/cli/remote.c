@@ -97,17 +97,6 @@ const char *remote_split_id(struct remote *c, const char *id)
     return id;
 }
 
-const char *remote_id(struct remote *c, int argc, char **argv)
-{
-    if (optind == argc || !*argv[optind])
-        remote_misused(c, "which device? `holdfast ls` shows the ids");
-    else if (optind + 1 < argc)
-        remote_misused(c, "one device at a time");
-    else
-        return remote_split_id(c, argv[optind]);
-    return NULL;
-}
-
 struct api_path remote_device_path(const struct remote *c, const char *id,
                                    const char *part)
 {
@@ -213,4 +202,34 @@ int remote_close(struct remote *c, int status)
         return EXIT_SUCCESS;
     fprintf(stderr, "holdfast: the output could not be written: %s\n", strerror(errno));
     return EXIT_FAILURE;
+}
+
+/* The one argument, split. NULL: there is none or are more, the user was told. */
+static const char *device_argument(struct remote *c, int argc, char **argv)
+{
+    if (optind == argc || !*argv[optind])
+        remote_misused(c, "which device? `holdfast ls` shows the ids");
+    else if (optind + 1 < argc)
+        remote_misused(c, "one device at a time");
+    else
+        return remote_split_id(c, argv[optind]);
+    return NULL;
+}
+
+int remote_about_one(int argc, char **argv, const char *help,
+                     int (*run)(struct remote *c, const char *id))
+{
+    static const struct option options[] = {REMOTE_OPTIONS};
+    struct remote c = remote_new(argv[0], help);
+    int option, status;
+    const char *id;
+
+    while ((option = getopt_long(argc, argv, REMOTE_SHORT, options, NULL)) != -1)
+        if ((status = remote_option(&c, option)) != REMOTE_GOES_ON)
+            return status;
+    if (!(id = device_argument(&c, argc, argv)))
+        return EXIT_USAGE;
+    if (!remote_open(&c))
+        return EXIT_FAILURE;
+    return remote_close(&c, run(&c, id));
 }

@@ -72,10 +72,6 @@ PRINTF(2, 3) int remote_misused(const struct remote *c, const char *why, ...);
  * and the first one becomes c->protocol. */
 const char *remote_split_id(struct remote *c, const char *id);
 
-/* The one argument of a command, split. NULL: there is none or are more, the user was
- * told. */
-const char *remote_id(struct remote *c, int argc, char **argv);
-
 /* A whole number up to 2^53, as JSON can carry it; else -1. */
 int64_t remote_number(const char *text);
 
@@ -92,6 +88,11 @@ int remote_failed(const struct remote *c, int rc);
 /* Writes what is left, and closes. Returns the exit status: that nobody reads our
  * output any more is no failure, a full disk is one. */
 int remote_close(struct remote *c, int status);
+
+/* The whole of a command that has no options of its own and is about one device. `run`
+ * gets its id and returns the exit status, as this does. */
+int remote_about_one(int argc, char **argv, const char *help,
+                     int (*run)(struct remote *c, const char *id));
 
 /* False: who read our output has left. */
 bool remote_has_reader(void);

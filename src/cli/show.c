@@ -158,17 +158,5 @@ static int show(struct remote *c, const char *id)
 
 int cli_show(int argc, char **argv)
 {
-    static const struct option options[] = {REMOTE_OPTIONS};
-    struct remote c = remote_new(argv[0], help);
-    int option, status;
-    const char *id;
-
-    while ((option = getopt_long(argc, argv, REMOTE_SHORT, options, NULL)) != -1)
-        if ((status = remote_option(&c, option)) != REMOTE_GOES_ON)
-            return status;
-    if (!(id = remote_id(&c, argc, argv)))
-        return EXIT_USAGE;
-    if (!remote_open(&c))
-        return EXIT_FAILURE;
-    return remote_close(&c, show(&c, id));
+    return remote_about_one(argc, argv, help, show);
 }
