@@ -21,7 +21,7 @@ bool descriptors_raise(uint64_t wanted, const char *who, const char *what)
     getrlimit(RLIMIT_NOFILE, &limit);
     fprintf(stderr,
             "%s: %s need %llu file descriptors, and %llu are allowed: raise the hard "
-            "limit (as root: ulimit -Hn %llu), or choose a smaller --count\n",
+            "limit (as root: ulimit -Hn %llu), or ask for fewer\n",
             who, what, (unsigned long long)wanted, (unsigned long long)limit.rlim_max,
             (unsigned long long)wanted);
     return false;

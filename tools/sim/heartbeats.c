@@ -3,22 +3,12 @@
 #include "sim/heartbeats/crowd.h"
 #include "sim/kind.h"
 #include "sim/report.h"
+#include "sim/stop.h"
 
-#include <signal.h>
 #include <unistd.h>
 
 #define WHO         "holdfast-sim heartbeats"
 #define PROGRESS_NS 500000000
-
-static _Atomic bool stop;
-
-/* The first time: report. The second time: end at once. */
-static void on_interrupt(int signal)
-{
-    (void)signal;
-    if (atomic_exchange(&stop, true))
-        _exit(2);
-}
 
 static void show_progress(const struct crowd *crowd)
 {
@@ -76,13 +66,13 @@ static void print_json(const struct crowd *crowd, FILE *out)
     fprintf(out, ", \"ok\": %s}\n", is_good(crowd) ? "true" : "false");
 }
 
-static int run(const struct options *o)
+static int run(const struct options *o, _Atomic bool *stop)
 {
     struct crowd crowd;
     int64_t shown_ns;
     bool good;
 
-    if (crowd_open(&crowd, o, &stop) < 0) {
+    if (crowd_open(&crowd, o, stop) < 0) {
         fputs(WHO ": out of memory\n", stderr);
         return 2;
     }
@@ -119,7 +109,5 @@ int heartbeats_main(int argc, char **argv)
     snprintf(what, sizeof(what), "%s clients", report_count(o.count, count));
     if (!descriptors_raise(o.count, WHO, what))
         return 2;
-    signal(SIGINT, on_interrupt);
-    signal(SIGTERM, on_interrupt);
-    return run(&o);
+    return run(&o, stop_on_signals());
 }

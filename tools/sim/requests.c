@@ -1,11 +1,12 @@
 /* requests.c - the kind `requests`: asks a request/answer service and checks what it
  * answers. */
+#include "sim/descriptors.h"
 #include "sim/kind.h"
 #include "sim/report.h"
 #include "sim/requests/client.h"
+#include "sim/stop.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,17 +15,6 @@
 #define PROGRESS_NS  INT64_C(500000000)
 #define TURN_NS      INT64_C(50000000)
 #define SCRATCH_SIZE (256 * 1024)
-
-static _Atomic bool stop;
-
-/* The first time: ask no more, wait, report. The second time: end at once. */
-static void on_interrupt(int signal)
-{
-    (void)signal;
-    if (stop)
-        _exit(2);
-    stop = true;
-}
 
 static void on_event(void *context, void *owner, uint32_t events)
 {
@@ -45,7 +35,7 @@ static bool is_over(const struct crowd *c, int64_t now_ns, int64_t end_ns)
 {
     const struct request_settings *s = c->settings;
 
-    if (stop || c->fatal)
+    if (*c->stop || c->fatal)
         return true;
     return s->requests ? c->next >= s->requests && c->open == 0 : now_ns >= end_ns;
 }
@@ -158,7 +148,7 @@ static int open_clients(struct crowd *c, struct client *clients, struct asked *r
     return OK;
 }
 
-static int run(const struct request_settings *s)
+static int run(const struct request_settings *s, _Atomic bool *stop)
 {
     static struct crowd c; /* large */
     struct client *clients = calloc(s->connections, sizeof(*clients));
@@ -166,6 +156,7 @@ static int run(const struct request_settings *s)
     int status = 2;
 
     c.settings = s;
+    c.stop = stop;
     if (clients && ring && open_clients(&c, clients, ring) == OK) {
         double lasted_s = ask_for_a_while(&c);
 
@@ -187,6 +178,7 @@ static int run(const struct request_settings *s)
 
 int requests_main(int argc, char **argv)
 {
+    char what[REPORT_TEXT + 16], count[REPORT_TEXT];
     struct request_settings s;
 
     if (request_settings_read(&s, argc, argv, stderr) < 0)
@@ -195,9 +187,10 @@ int requests_main(int argc, char **argv)
         request_settings_print_help(stdout);
         return 0;
     }
+    snprintf(what, sizeof(what), "%s connections", report_count(s.connections, count));
+    if (!descriptors_raise(s.connections, WHO, what))
+        return 2;
     if (s.seed == 0)
         s.seed = (uint64_t)time(NULL) ^ (uint64_t)getpid() << 32;
-    signal(SIGINT, on_interrupt);
-    signal(SIGTERM, on_interrupt);
-    return run(&s);
+    return run(&s, stop_on_signals());
 }

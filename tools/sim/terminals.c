@@ -3,26 +3,16 @@
 #include "sim/descriptors.h"
 #include "sim/kind.h"
 #include "sim/report.h"
+#include "sim/stop.h"
 #include "sim/terminals/fleet.h"
 #include "sim/terminals/message.h"
 #include "sim/terminals/outcome.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #define PROGRESS_MS 500
-
-static _Atomic bool stop;
-
-/* The first time: stop sending, settle, report. The second time: end at once. */
-static void on_interrupt(int signal)
-{
-    (void)signal;
-    if (atomic_exchange(&stop, true))
-        _exit(2);
-}
 
 static void *run_fleet(void *arg)
 {
@@ -115,7 +105,7 @@ static int tell(struct fleet *fleets, const struct settings *s)
     return good ? 0 : 1;
 }
 
-static int run(const struct settings *s)
+static int run(const struct settings *s, _Atomic bool *stop)
 {
     struct fleet *fleets = calloc(s->threads, sizeof(*fleets));
     pthread_t *threads = calloc(s->threads, sizeof(*threads));
@@ -125,14 +115,14 @@ static int run(const struct settings *s)
     if (!fleets || !threads)
         goto done;
     for (; opened < s->threads; opened++)
-        if (fleet_open(&fleets[opened], s, (uint32_t)opened, &stop, (uint32_t)s->seed) <
+        if (fleet_open(&fleets[opened], s, (uint32_t)opened, stop, (uint32_t)s->seed) <
             0)
             goto done;
     for (; started < s->threads; started++)
         if (pthread_create(&threads[started], NULL, run_fleet, &fleets[started]) != 0)
             break;
     if (started < s->threads)
-        atomic_store(&stop, true);
+        atomic_store(stop, true);
     else if (!s->quiet && report_is_live())
         watch(fleets, s);
     for (uint64_t i = 0; i < started; i++)
@@ -164,7 +154,5 @@ int terminals_main(int argc, char **argv)
     if (s.seed == 0)
         s.seed = (uint64_t)time(NULL) ^ (uint64_t)getpid() << 32;
     message_setup();
-    signal(SIGINT, on_interrupt);
-    signal(SIGTERM, on_interrupt);
-    return run(&s);
+    return run(&s, stop_on_signals());
 }

@@ -25,6 +25,7 @@ struct tallies {
 /* What all clients share. */
 struct crowd {
     const struct request_settings *settings;
+    const _Atomic bool *stop;
     struct bodies bodies;
     struct loop loop;
     struct scratch scratch;
