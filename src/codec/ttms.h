@@ -38,6 +38,9 @@ enum ttms_length {
 #undef X
 };
 
+/* What becomes of a data frame whose check byte is wrong. */
+enum ttms_check { TTMS_CHECK_WARN, TTMS_CHECK_STRICT, TTMS_CHECK_IGNORE };
+
 struct ttms_conf {
     enum ttms_length length;
     uint32_t max_frame; /* bytes */

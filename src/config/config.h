@@ -8,12 +8,12 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "codec/frame.h"
+#include "codec/ttms.h"
 #include "device/presence.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
 
-enum checksum_policy { CHECKSUM_WARN, CHECKSUM_STRICT, CHECKSUM_IGNORE };
 enum durability { DURABILITY_OFFLINE, DURABILITY_ALL };
 
 /* Where a value stands in the file; line 0: it is a default. */
@@ -50,8 +50,8 @@ struct listener_config {
     int64_t read_timeout_ms;
     struct presence_policy presence;
     /* ttms */
-    uint8_t length; /* enum ttms_length */
-    enum checksum_policy checksum;
+    enum ttms_length length;
+    enum ttms_check checksum;
     enum durability durability;
     bool receipts;
     bool reply_heartbeats;

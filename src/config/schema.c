@@ -33,9 +33,9 @@ static const struct schema_word length_words[] = {
 };
 
 static const struct schema_word checksum_words[] = {
-    {"warn", CHECKSUM_WARN, "relay it all the same, log once per terminal"},
-    {"strict", CHECKSUM_STRICT, "drop the frame"},
-    {"ignore", CHECKSUM_IGNORE, "do not look"},
+    {"warn", TTMS_CHECK_WARN, "relay it all the same, log once per terminal"},
+    {"strict", TTMS_CHECK_STRICT, "drop the frame"},
+    {"ignore", TTMS_CHECK_IGNORE, "do not look"},
     {NULL, 0, NULL},
 };
 

@@ -212,18 +212,18 @@ fail:
 static bool check_passes(struct conn *c, const struct ttms_frame *f)
 {
     struct ttms_session *s = session_of(c);
-    enum checksum_rule rule = settings_of(c)->checksum;
+    enum ttms_check rule = settings_of(c)->checksum;
 
-    if (LIKELY(ttms_check_fits(f)) || rule == CHECKSUM_RULE_IGNORE)
+    if (LIKELY(ttms_check_fits(f)) || rule == TTMS_CHECK_IGNORE)
         return true;
     relay_of(c)->stats.bad_checksums++;
     if (!s->warned)
         LOG_SESSION(LOG_WARN,
                     "session %" PRIx64 " sent bad_checksum device=%08x policy=%s",
                     conn_number(c), s->address,
-                    rule == CHECKSUM_RULE_STRICT ? "strict" : "warn");
+                    rule == TTMS_CHECK_STRICT ? "strict" : "warn");
     s->warned = true;
-    return rule != CHECKSUM_RULE_STRICT;
+    return rule != TTMS_CHECK_STRICT;
 }
 
 static void on_data(struct conn *c, const struct ttms_frame *f)
@@ -281,7 +281,7 @@ static enum close_reason reason_for(ssize_t err)
 static bool on_checked_heartbeat(struct conn *c, const struct ttms_frame *f,
                                  struct slice in)
 {
-    if (settings_of(c)->checksum == CHECKSUM_RULE_STRICT && !check_passes(c, f))
+    if (settings_of(c)->checksum == TTMS_CHECK_STRICT && !check_passes(c, f))
         return true;
     if (!on_heartbeat(c, f, in))
         return false;

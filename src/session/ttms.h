@@ -4,13 +4,11 @@
 #include "codec/ttms.h"
 #include "session/session.h"
 
-enum checksum_rule { CHECKSUM_RULE_WARN, CHECKSUM_RULE_STRICT, CHECKSUM_RULE_IGNORE };
-
 /* A listener's settings: what struct listener's `conf` points to. */
 struct ttms_settings {
     struct session_settings common;
     struct ttms_conf codec;
-    enum checksum_rule checksum;
+    enum ttms_check checksum;
     bool durable; /* store before forwarding */
     bool receipts;
     bool reply_heartbeats;

@@ -13,18 +13,11 @@ union settings {
     struct heartbeat_settings heartbeat;
 };
 
-static enum checksum_rule checksum_rule(enum checksum_policy policy)
-{
-    return policy == CHECKSUM_STRICT   ? CHECKSUM_RULE_STRICT
-           : policy == CHECKSUM_IGNORE ? CHECKSUM_RULE_IGNORE
-                                       : CHECKSUM_RULE_WARN;
-}
-
 static void make_ttms(const struct listener_config *l, union settings *out)
 {
     out->ttms = (struct ttms_settings){
         .codec = {.length = l->length, .max_frame = l->max_frame},
-        .checksum = checksum_rule(l->checksum),
+        .checksum = l->checksum,
         .durable = l->durability == DURABILITY_ALL,
         .receipts = l->receipts,
         .reply_heartbeats = l->reply_heartbeats,

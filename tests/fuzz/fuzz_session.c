@@ -132,8 +132,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     relay_rig.settings.receipts = data[0] & 1;
     relay_rig.settings.durable = data[0] & 2;
     relay_rig.settings.reply_heartbeats = data[0] & 4;
-    relay_rig.settings.checksum =
-        data[0] & 8 ? CHECKSUM_RULE_STRICT : CHECKSUM_RULE_WARN;
+    relay_rig.settings.checksum = data[0] & 8 ? TTMS_CHECK_STRICT : TTMS_CHECK_WARN;
     relay_rig.settings.codec.max_frame = 4096;
     relay_rig.output_limit = 256;
     relay_rig.mail.max_messages = 20;

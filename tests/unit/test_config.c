@@ -115,7 +115,7 @@ static void every_kind_of_value_is_read(void **state)
     assert_true(c->listeners[0].receipts);
     assert_false(c->listeners[0].reply_heartbeats);
     assert_int_equal(c->listeners[0].length, TTMS_LENGTH_CONTENT2);
-    assert_int_equal(c->listeners[0].checksum, CHECKSUM_STRICT);
+    assert_int_equal(c->listeners[0].checksum, TTMS_CHECK_STRICT);
     assert_int_equal(c->listeners[0].durability, DURABILITY_ALL);
     assert_int_equal(c->listeners[0].read_timeout_ms, 1500);
     assert_int_equal(c->listeners[0].register_timeout_ms, 30000);
