@@ -152,7 +152,6 @@ uint64_t mailqueue_bytes(const struct mailqueue *q);
 uint64_t mailqueue_waiting(const struct mailqueue *q);  /* PENDING and STORED */
 bool mailqueue_has_loadable(const struct mailqueue *q); /* next one is STORED */
 bool mailqueue_is_loading(const struct mailqueue *q);
-uint64_t mailqueue_last_position(const struct mailqueue *q); /* 0 when empty */
 
 /* Figures, for logs and metrics. */
 #define MAILBOX_COUNTERS(X)                                                            \

@@ -127,10 +127,3 @@ bool mailqueue_is_loading(const struct mailqueue *q)
 {
     return q->body && q->body->loading;
 }
-
-uint64_t mailqueue_last_position(const struct mailqueue *q)
-{
-    uint32_t count = q->body ? queue_count(q->body) : 0;
-
-    return count ? queue_at(q->body, count - 1)->position : 0;
-}
