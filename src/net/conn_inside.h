@@ -20,6 +20,14 @@ MUST_CHECK int conn_settle_in(struct shard *s, struct conn *c);
 /* Takes it off everything but the turn's chain, which looks at its state. */
 void conn_leave(struct conn *c);
 
+/* For its source: what epoll saw. */
+void conn_on_events(struct source *s, uint32_t events);
+
+/* What it keeps of an incomplete frame, with the timer for it; made if need be. NULL:
+ * out of memory. */
+struct rest *conn_try_rest(struct conn *c);
+void conn_drop_rest(struct conn *c);
+
 /* Shows the session the bytes, and keeps what it did not use. */
 void conn_digest(struct conn *c, struct slice in, bool more_waits);
 
