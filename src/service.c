@@ -10,35 +10,18 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-static bool is_usable(const struct hf_service *s, const char *path)
-{
-    if (s->version != HF_SERVICE_VERSION || s->size < sizeof(*s)) {
-        log_error(
-            MAIN,
-            "service refused file=%s: built for version %u of holdfast/service.h, "
-            "this gateway has version %u; compile it again",
-            path, s->version, HF_SERVICE_VERSION);
-        return false;
-    }
-    if (!s->name || !s->logic) {
-        log_error(MAIN, "service refused file=%s: its name or its logic is NULL", path);
-        return false;
-    }
-    return true;
-}
-
 /* The object stays for the life of the process. */
 static const struct hf_service *load(const char *path)
 {
     void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     const struct hf_service *service =
         object ? dlsym(object, "holdfast_service") : NULL;
+    const char *wrong = service ? answers_check(service) : dlerror();
 
-    if (!service) {
-        log_error(MAIN, "service refused file=%s: %s", path, dlerror());
-        return NULL;
-    }
-    return is_usable(service, path) ? service : NULL;
+    if (!wrong)
+        return service;
+    log_error(MAIN, "service refused file=%s: %s", path, wrong);
+    return NULL;
 }
 
 static const struct hf_service *find(const char *logic)

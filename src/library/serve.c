@@ -139,13 +139,13 @@ static int find_socket(const struct hf_options *o)
 
 /* ---- serving ---- */
 
-static int check_service(const struct hf_service *s)
+static int check_service(const struct hf_service *service)
 {
-    if (s && s->version == HF_SERVICE_VERSION && s->size >= sizeof(*s) && s->name &&
-        s->logic)
+    const char *wrong = service ? answers_check(service) : "there is none";
+
+    if (!wrong)
         return OK;
-    log_error(MAIN, "service refused: it lacks its name or its logic, or was built for "
-                    "another version of holdfast/service.h");
+    log_error(MAIN, "service refused: %s", wrong);
     return ERR_INVALID;
 }
 

@@ -13,19 +13,6 @@
 
 static_assert(sizeof(struct answering) <= CONN_SESSION_SIZE, "must fit a connection");
 
-struct framing answers_ten_digits(uint32_t max_frame)
-{
-    return (struct framing){
-        .length = {.form = FRAMING_DIGITS,
-                   .digits = 10,
-                   .adjust = 10,
-                   .min = 1,
-                   .max = max_frame},
-        .min_frame = 10,
-        .max_frame = max_frame + 10,
-    };
-}
-
 /* ---- one request ---- */
 
 static void fail(struct hf_request *q, int why)
@@ -272,6 +259,16 @@ const struct session_ops answers_ops = {
 };
 
 /* ---- life ---- */
+
+const char *answers_check(const struct hf_service *service)
+{
+    if (service->version != HF_SERVICE_VERSION || service->size < sizeof(*service))
+        return "it was built for another version of holdfast/service.h: compile it "
+               "again";
+    if (!service->name || !service->logic)
+        return "its name or its logic is NULL";
+    return NULL;
+}
 
 int answers_init(struct answers *a, struct shard *shard, const struct framing *requests,
                  const struct hf_service *service, void *state)

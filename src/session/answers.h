@@ -25,9 +25,6 @@ struct answers {
     size_t open_later;          /* answers that will come from elsewhere */
 };
 
-/* The ten decimal digits of nbnet, around at most `max_frame` bytes. */
-struct framing answers_ten_digits(uint32_t max_frame);
-
 /* `requests` was checked (framing_check). The shard's app is `a` afterwards. Returns OK
  * or ERR_NOMEM. */
 MUST_CHECK int answers_init(struct answers *a, struct shard *shard,
@@ -37,6 +34,9 @@ void answers_fini(struct answers *a); /* the loop has ended */
 void answers_drop_late(struct answers *a);
 
 extern const struct session_ops answers_ops;
+
+/* NULL, or why a service from elsewhere cannot be served. */
+const char *answers_check(const struct hf_service *service);
 
 /* The built-in services: `echo`, `reverse`; NULL: there is none of that name. */
 const struct hf_service *answers_builtin(const char *name);

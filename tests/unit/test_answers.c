@@ -31,12 +31,14 @@ static void nothing(struct shard *s)
 
 static void open_rig(const struct hf_service *service, const struct framing *framing)
 {
-    struct framing ten = answers_ten_digits(1 << 20);
+    struct framing_words digits = {.length = FRAMING_DIGITS, .digits = 10};
+    struct framing ten;
     struct shard_conf conf = {.output_limit = OUTPUT_LIMIT,
                               .before_writes = nothing,
                               .after_writes = nothing};
 
     memset(&rig, 0, sizeof(rig));
+    assert_null(framing_from_words(&digits, 1 << 20, &ten));
     assert_int_equal(limits_new(0, 0, &rig.limits), OK);
     conf.limits = rig.limits;
     rig.listener = (struct listener){.name = "answers",
