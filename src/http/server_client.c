@@ -16,6 +16,14 @@ struct client *client_find(const struct http_server *s, http_handle h)
     return c->handle == h ? c : NULL;
 }
 
+int client_look(const struct client *c)
+{
+    char byte;
+    ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    return n < 0 && (errno == EAGAIN || errno == EINTR) ? 1 : (int)n;
+}
+
 static void on_deadline(struct timer *t, int64_t now_ms)
 {
     struct client *c = CONTAINER_OF(t, struct client, timer);
@@ -28,7 +36,9 @@ static void on_deadline(struct timer *t, int64_t now_ms)
         break;
     case CLIENT_WAITING:
         answer_problem(c, MHD_HTTP_GATEWAY_TIMEOUT, "timeout", NULL, NULL,
-                       "a part of the gateway did not answer in time");
+                       client_look(c) == 0
+                           ? "there was no answer soon after its client said its last"
+                           : "a part of the gateway did not answer in time");
         break;
     default: /* idle, or it does not take what we send */
         client_cut(c, 0);
@@ -153,12 +163,15 @@ void client_cut(struct client *c, unsigned status)
     client_resume(c);
 }
 
-static bool has_left(const struct client *c)
+/* It may have closed its side alone and read on, or be gone for good: TCP does not tell
+ * before something is sent. */
+static void wait_briefly(struct client *c)
 {
-    char byte;
-    ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    struct wheel *wheel = &c->server->loop.wheel;
+    int64_t until_ms = c->server->loop.now_ms + HALF_CLOSED_MS;
 
-    return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+    if (!timer_is_armed(&c->timer) || c->timer.due_ms > until_ms)
+        wheel_arm(wheel, &c->timer, until_ms);
 }
 
 void clients_look(struct http_server *s)
@@ -168,9 +181,12 @@ void clients_look(struct http_server *s)
     for (size_t i = 0; i < ARRAY_LEN(suspended); i++) {
         LIST_FOREACH_SAFE (&s->in[suspended[i]], k) {
             struct client *c = CONTAINER_OF(k, struct client, link);
+            int more = c->suspended ? client_look(c) : 1;
 
-            if (c->suspended && has_left(c))
+            if (more < 0)
                 client_cut(c, 0);
+            else if (more == 0)
+                wait_briefly(c);
         }
     }
 }

@@ -32,6 +32,8 @@
 #define REQUEST_TIMEOUT_MS 10000 /* for a request to be complete */
 #define REFUSED_TIMEOUT_MS 1000  /* for the body of one that is refused anyhow */
 #define ANSWER_TIMEOUT_MS  30000
+#define HALF_CLOSED_MS     3000 /* for an answer to a client that sends no more */
+#define HANG_UP_MS         1    /* the library may have a request of it left */
 #define TICK_MS            100
 
 #define PROBLEMS           "https://holdfast.invalid/problems/" /* their types */
@@ -148,7 +150,11 @@ void client_cut(struct client *c, unsigned status);
 /* Says this past the library, if the socket takes it, and that the end has come. */
 void client_last_word(int fd, unsigned status);
 
-/* Cuts those whose peer has closed while they were suspended. */
+/* >0: it may say more; 0: it has said its last; <0: it has left. */
+int client_look(const struct client *c);
+
+/* Cuts those that left while they were suspended; does not wait long for an answer to
+ * one that has closed its side. */
 void clients_look(struct http_server *s);
 
 /* ---- server_request.c: the library's callbacks ---- */

@@ -142,8 +142,10 @@ void request_end(void *server, struct MHD_Connection *con, void **client,
     buf_fini(&c->raw);
     buf_fini(&c->body);
     target_fini(&c->target);
+    /* The library does not hear of an end that came together with a request. */
     if (c->state != CLIENT_CUT)
-        client_move(c, CLIENT_IDLE, c->server->conf.idle_timeout_ms);
+        client_move(c, CLIENT_IDLE,
+                    client_look(c) > 0 ? c->server->conf.idle_timeout_ms : HANG_UP_MS);
 }
 
 const char *http_segment(const struct http_request *q, unsigned n)

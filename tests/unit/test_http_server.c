@@ -296,6 +296,14 @@ static bool is_ended(int fd)
     return poll(&p, 1, PATIENCE_MS) == 1 && recv(fd, &byte, 1, 0) <= 0; /* no byte */
 }
 
+/* By itself, rather than by the deadline of idle connections. */
+static bool is_ended_soon(int fd)
+{
+    int64_t begin_ms = clock_mono_ms();
+
+    return is_ended(fd) && clock_mono_ms() < begin_ms + PATIENCE_MS / 2;
+}
+
 /* ---- tests ---- */
 
 static void a_connection_serves_one_request_after_the_other(void **state)
@@ -441,6 +449,90 @@ static void a_client_that_leaves_takes_its_handle_with_it(void **state)
     assert_int_equal(stats().abandoned, 1);
 }
 
+static int half_close(int fd)
+{
+    return shutdown(fd, SHUT_WR);
+}
+
+/* Leaves without a word's way back: the next look finds it, and has seen by then
+ * whoever waited before it. */
+static void wait_for_a_look(void)
+{
+    struct linger at_once = {.l_onoff = 1};
+    unsigned before = kept_count;
+    http_handle others = kept, own;
+    int fd = dial();
+
+    say(fd, "GET", "/later", "");
+    WAIT_FOR(kept_count == before + 1);
+    own = kept;
+    kept = others;
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    close(fd);
+    WAIT_FOR(!is_alive(own));
+}
+
+static void a_client_that_says_its_last_is_answered_and_closed(void **state)
+{
+    (void)state;
+    for (int requests = 1; requests <= 3; requests++) {
+        for (int i = 0; i < 15; i++) {
+            int fd = dial();
+
+            for (int n = 0; n < requests; n++)
+                say(fd, "GET", "/now", "");
+            assert_return_code(half_close(fd), 0);
+            for (int n = 0; n < requests; n++)
+                assert_int_equal(read_answer(fd), 200);
+            assert_true(is_ended_soon(fd));
+            close(fd);
+        }
+    }
+}
+
+static void an_idle_client_that_says_its_last_is_closed(void **state)
+{
+    int fd = dial();
+
+    (void)state;
+    say(fd, "GET", "/now", "");
+    assert_int_equal(read_answer(fd), 200);
+    assert_return_code(half_close(fd), 0);
+    assert_true(is_ended_soon(fd));
+    close(fd);
+}
+
+static void who_says_its_last_while_its_answer_waits_gets_it(void **state)
+{
+    int fd = dial();
+
+    (void)state;
+    say(fd, "GET", "/later", "");
+    say(fd, "GET", "/now", "");
+    assert_return_code(half_close(fd), 0);
+    WAIT_FOR(kept_count == 1);
+    wait_for_a_look();
+    answer_later(kept, 7);
+    assert_int_equal(read_answer(fd), 200);
+    assert_int_equal(content_length(), 7);
+    assert_int_equal(read_answer(fd), 200);
+    assert_int_equal(content_length(), 2);
+    assert_true(is_ended_soon(fd));
+    close(fd);
+}
+
+static void who_says_its_last_is_not_waited_for_long(void **state)
+{
+    int fd = dial();
+
+    (void)state;
+    say(fd, "GET", "/later", "");
+    assert_return_code(half_close(fd), 0);
+    assert_int_equal(read_answer(fd), 504); /* before the deadline of others */
+    assert_true(is_ended_soon(fd));
+    close(fd);
+}
+
 /* The size of the chunk that comes, with its bytes read; 0 is the last one. */
 static size_t read_chunk(int fd)
 {
@@ -491,6 +583,26 @@ static void a_stream_ends_with_its_client(void **state)
     WAIT_FOR(stats().open == 0);
     let_stream(5);
     assert_int_equal(filled, 0);
+}
+
+static void a_stream_outlasts_its_clients_last_word(void **state)
+{
+    int fd = dial();
+
+    (void)state;
+    say(fd, "GET", "/stream", "");
+    assert_return_code(half_close(fd), 0);
+    assert_int_equal(read_head(fd), 200);
+    WAIT_FOR(kept_count == 1);
+    wait_for_a_look();
+    for (unsigned n = 1; n < 5; n++) {
+        let_stream(n);
+        assert_int_equal(read_chunk(fd), n);
+    }
+    let_stream(UINT_MAX);
+    assert_int_equal(read_chunk(fd), 0);
+    assert_true(is_ended_soon(fd));
+    close(fd);
 }
 
 static void a_client_that_never_reads_costs_its_socket_buffers(void **state)
@@ -600,6 +712,11 @@ int main(void)
         TEST(a_request_waits_for_its_answer_from_another_thread),
         TEST(a_request_that_nobody_answers_times_out),
         TEST(a_client_that_leaves_takes_its_handle_with_it),
+        TEST(a_client_that_says_its_last_is_answered_and_closed),
+        TEST(an_idle_client_that_says_its_last_is_closed),
+        TEST(who_says_its_last_while_its_answer_waits_gets_it),
+        TEST(who_says_its_last_is_not_waited_for_long),
+        TEST(a_stream_outlasts_its_clients_last_word),
         TEST(a_stream_gives_what_it_is_woken_for),
         TEST(a_stream_ends_with_its_client),
         TEST(a_client_that_never_reads_costs_its_socket_buffers),
