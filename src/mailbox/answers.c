@@ -57,16 +57,16 @@ static void put_stored(struct mailbox *box, struct mailqueue_body *q, uint32_t i
 {
     struct mail_entry *e = queue_at(q, i);
     struct mailqueue *owner = q->owner;
-    bool doomed = e->state == ENTRY_DOOMED;
 
     unhold(box, e);
     e->seq = op->seq;
     e->stored_ms = box->clock_ms;
-    queue_set_state(q, i, ENTRY_STORED);
     box->stats.stored++;
-    if (doomed) {
+    if (e->state == ENTRY_DOOMED) {
         box_forget(box, q, i);
         body_let_go_if_empty(box, q);
+    } else {
+        queue_set_state(q, i, ENTRY_STORED);
     }
     tell_fate(box, owner, op, body, OK);
 }

@@ -68,7 +68,8 @@ MUST_CHECK struct mail_batch *box_try_batch(struct mailbox *box);
 MUST_CHECK struct mail_op *box_try_note(struct mailbox *box, struct mailqueue_body *q,
                                         enum mail_op_kind kind);
 MUST_CHECK int box_put_again(struct mailbox *box, struct mail_held *held);
-/* Takes a stored or held entry out of the index, and what it names out of the store. */
+/* Takes an entry that is not pending out of the index, and what it names out of the
+ * store. */
 void box_forget(struct mailbox *box, struct mailqueue_body *q, uint32_t i);
 void box_drop(struct mailbox *box, struct mailqueue_body *q, uint32_t i);
 void box_request_load(struct mailbox *box, struct mailqueue_body *q);

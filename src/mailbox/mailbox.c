@@ -101,11 +101,24 @@ void held_free(struct mailbox *box, struct mail_held *held)
     free(held);
 }
 
-void box_drop(struct mailbox *box, struct mailqueue_body *q, uint32_t i)
+static void uncount(struct mailbox *box, const struct mail_entry *e)
 {
     box->stats.messages--;
-    box->stats.bytes -= queue_at(q, i)->size;
+    box->stats.bytes -= e->size;
+}
+
+void box_drop(struct mailbox *box, struct mailqueue_body *q, uint32_t i)
+{
+    if (queue_at(q, i)->state != ENTRY_DOOMED)
+        uncount(box, queue_at(q, i));
     queue_drop(q, i);
+}
+
+/* It stays in the index until the writer has answered, but nobody counts it. */
+static void doom(struct mailbox *box, struct mailqueue_body *q, uint32_t i)
+{
+    uncount(box, queue_at(q, i));
+    queue_set_state(q, i, ENTRY_DOOMED);
 }
 
 static void remove_record(struct mailbox *box, uint64_t seq, uint32_t size)
@@ -141,7 +154,7 @@ void box_forget(struct mailbox *box, struct mailqueue_body *q, uint32_t i)
 {
     struct mail_entry e = *queue_at(q, i);
 
-    assert(e.state != ENTRY_PENDING && e.state != ENTRY_DOOMED);
+    assert(e.state != ENTRY_PENDING);
     if (e.is_held)
         decide_held(box, q, e.held);
     else
@@ -243,10 +256,8 @@ uint64_t mailbox_purge(struct mailbox *box, struct mailqueue *queue)
         enum entry_state state = queue_at(q, i)->state;
 
         if (state == ENTRY_PENDING)
-            queue_set_state(q, i, ENTRY_DOOMED);
-        else if (state == ENTRY_DOOMED)
-            purged--;
-        else
+            doom(box, q, i);
+        else if (state != ENTRY_DOOMED)
             box_forget(box, q, i);
     }
     box->stats.purged += purged;

@@ -147,7 +147,7 @@ void mailbox_adopted(struct mailbox *box);
 
 /* Looking at a queue. */
 bool mailqueue_is_idle(const struct mailqueue *q);      /* nothing in any state */
-uint64_t mailqueue_messages(const struct mailqueue *q); /* in all states */
+uint64_t mailqueue_messages(const struct mailqueue *q); /* all but purged ones */
 uint64_t mailqueue_bytes(const struct mailqueue *q);
 uint64_t mailqueue_waiting(const struct mailqueue *q);  /* PENDING and STORED */
 bool mailqueue_has_loadable(const struct mailqueue *q); /* next one is STORED */

@@ -37,7 +37,10 @@ void queue_drop(struct mailqueue_body *q, uint32_t i)
 {
     struct mail_entry *e = queue_at(q, i);
 
-    q->bytes -= e->size;
+    if (e->state == ENTRY_DOOMED)
+        q->doomed--;
+    else
+        q->bytes -= e->size;
     if (e->state == ENTRY_LOADED)
         q->loaded--;
     entries_remove(&q->entries, i);
@@ -50,6 +53,7 @@ void queue_set_state(struct mailqueue_body *q, uint32_t i, enum entry_state stat
 {
     struct mail_entry *e = queue_at(q, i);
 
+    assert(e->state != ENTRY_DOOMED); /* it can only go */
     if (e->state == ENTRY_LOADED)
         q->loaded--;
     e->state = (uint8_t)state;
@@ -57,6 +61,10 @@ void queue_set_state(struct mailqueue_body *q, uint32_t i, enum entry_state stat
         q->loaded++;
     else if (i < q->next)
         q->next = i;
+    if (state == ENTRY_DOOMED) {
+        q->doomed++;
+        q->bytes -= e->size;
+    }
     advance(q);
 }
 
@@ -78,7 +86,7 @@ int64_t queue_find(const struct mailqueue_body *q, uint64_t position,
 
 void queue_check(const struct mailqueue_body *q)
 {
-    uint32_t count = queue_count(q), loaded = 0;
+    uint32_t count = queue_count(q), loaded = 0, doomed = 0;
     uint64_t bytes = 0;
 
     entries_check(&q->entries);
@@ -86,12 +94,13 @@ void queue_check(const struct mailqueue_body *q)
     for (uint32_t i = 0; i < count; i++) {
         const struct mail_entry *e = queue_at(q, i);
 
-        bytes += e->size;
+        bytes += e->state == ENTRY_DOOMED ? 0 : e->size;
+        doomed += e->state == ENTRY_DOOMED;
         loaded += e->state == ENTRY_LOADED;
         assert(i >= q->next || e->state == ENTRY_LOADED);
     }
     assert(q->next == count || queue_at(q, q->next)->state != ENTRY_LOADED);
-    assert(bytes == q->bytes && loaded == q->loaded);
+    assert(bytes == q->bytes && loaded == q->loaded && doomed == q->doomed);
     assert(q->owner ? q->owner->body == q : count == 0 && q->unanswered > 0);
     assert(q->notes <= q->unanswered);
 }
@@ -103,7 +112,7 @@ bool mailqueue_is_idle(const struct mailqueue *q)
 
 uint64_t mailqueue_messages(const struct mailqueue *q)
 {
-    return q->body ? queue_count(q->body) : 0;
+    return q->body ? queue_count(q->body) - q->body->doomed : 0;
 }
 
 uint64_t mailqueue_bytes(const struct mailqueue *q)

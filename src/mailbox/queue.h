@@ -20,13 +20,13 @@ struct mailqueue_body {
     struct link link;        /* on the mailbox's list of bodies, or of spare ones */
     struct link reload_link; /* on the mailbox's list of loads to try again */
     struct entries entries;
-    uint64_t bytes;
+    uint64_t bytes;    /* of all entries but the doomed ones */
     size_t load_bytes; /* what the load under way asked for */
     uint32_t next;
-    uint32_t loaded;     /* entries in that state */
-    uint32_t unanswered; /* operations under way that name this body but no entry */
-    uint32_t notes;      /* those of them that tell the session something */
-    uint32_t load;       /* counts the loads, also the forgotten ones */
+    uint32_t loaded, doomed; /* entries in these states */
+    uint32_t unanswered;     /* operations under way that name this body but no entry */
+    uint32_t notes;          /* those of them that tell the session something */
+    uint32_t load;           /* counts the loads, also the forgotten ones */
     bool loading;
     bool stumbled; /* the load under way met an error that may pass */
     struct id id;

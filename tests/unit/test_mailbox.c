@@ -322,6 +322,10 @@ static void a_purge_takes_all_also_what_is_under_way(void **state)
     append(1, 3);
     rig.heard[0] = '\0';
     assert_int_equal(mailbox_purge(rig.box, queue(1)), 3);
+    assert_int_equal(mailqueue_messages(queue(1)), 0); /* whoever looks now */
+    assert_int_equal(mailqueue_bytes(queue(1)), 0);
+    assert_int_equal(mailbox_stats(rig.box).messages, 0);
+    assert_int_equal(mailbox_stats(rig.box).bytes, 0);
     assert_int_equal(mailbox_purge(rig.box, queue(1)), 0);
     mailbox_remove(rig.box, queue(1), 1); /* the session did not know yet */
     rig_turn();
