@@ -8,14 +8,29 @@
 #include <assert.h>
 #include <stdlib.h>
 
-int64_t tracker_wall(const struct tracker *k, int64_t mono_ms)
-{
-    return clock_wall_ms() - (k->relay->shard->loop.now_ms - mono_ms);
-}
-
 static int64_t now_of(const struct tracker *k)
 {
     return k->relay->shard->loop.now_ms;
+}
+
+/* Two clocks cut to whole milliseconds are now one more, now one less apart: no reason
+ * to give one moment another time. Nor is a pause between the two readings. */
+static void compare_clocks(struct tracker *k)
+{
+    int64_t before_ms = clock_mono_ms();
+    int64_t zero_ms = clock_wall_ms() - before_ms;
+
+    if (k->compared_ms == 0 ||
+        (clock_mono_ms() == before_ms && llabs(zero_ms - k->zero_ms) > 1))
+        k->zero_ms = zero_ms;
+    k->compared_ms = now_of(k);
+}
+
+int64_t tracker_wall(struct tracker *k, int64_t mono_ms)
+{
+    if (k->compared_ms != now_of(k))
+        compare_clocks(k);
+    return k->zero_ms + mono_ms;
 }
 
 /* ---- what is told ---- */
@@ -72,7 +87,7 @@ void tracker_count(struct terminal *t, const struct conn *c)
     t->counted_in = c->rx_frames;
 }
 
-int64_t tracker_last_seen(const struct tracker *k, const struct terminal *t)
+int64_t tracker_last_seen(struct tracker *k, const struct terminal *t)
 {
     return t->conn ? tracker_wall(k, t->conn->heard_ms) : t->last_seen_ms;
 }
@@ -102,14 +117,13 @@ void tracker_keep(struct tracker *k, struct terminal *t)
 
 static void make_moves(struct tracker *k, struct terminal *t)
 {
-    int64_t zero_ms = tracker_wall(k, 0); /* read once: one moment has one time */
     struct watch *w = t->watch;
     struct presence_move m;
 
     while (t->presence != PRESENCE_CLOSE &&
            presence_judge(&w->notes, w->policy, now_of(k), &m)) {
         tracker_enter(k, t, (enum presence)m.to, presence_reason_word(m.reason),
-                      zero_ms + m.at_ms);
+                      tracker_wall(k, m.at_ms));
         tracker_keep(k, t);
     }
 }

@@ -39,14 +39,17 @@ struct tracker {
     int64_t round_began_ms; /* monotonic: this one, and the one before it */
     int64_t before_began_ms; /* heard since then: to be saved */
     int64_t round_wall_ms;   /* this slice's time */
+    int64_t zero_ms;         /* the wall clock's time when the loop's was 0 */
+    int64_t compared_ms;     /* in the turn of this time; 0: never */
     struct tracker_stats stats;
     struct buf shown; /* by a session, for a view */
 };
 
-/* The wall clock's time at this moment of the loop's. */
-int64_t tracker_wall(const struct tracker *k, int64_t mono_ms);
+/* The wall clock's time at this moment of the loop's: always the same, unless the wall
+ * clock was set meanwhile. */
+int64_t tracker_wall(struct tracker *k, int64_t mono_ms);
 
-int64_t tracker_last_seen(const struct tracker *k, const struct terminal *t);
+int64_t tracker_last_seen(struct tracker *k, const struct terminal *t);
 
 /* The only place where a device changes its state. */
 void tracker_enter(struct tracker *k, struct terminal *t, enum presence next,

@@ -93,7 +93,7 @@ static void on_round(struct timer *timer, int64_t now_ms)
         k->before_began_ms = k->round_began_ms;
         k->round_began_ms = now_ms;
     }
-    k->round_wall_ms = clock_wall_ms();
+    k->round_wall_ms = tracker_wall(k, now_ms);
     (void)walk_on(k, &k->round, save_or_forget);
     arm(k, &k->round, round_ms(k) / slices);
 }

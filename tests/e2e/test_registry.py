@@ -94,14 +94,6 @@ def test_messages_are_counted(relay):
 
 # Over restarts.
 
-def assert_same(after, before):
-    """last_seen is kept by a clock that does not jump: to a few milliseconds."""
-    late = seconds_of(after["last_seen"]) - seconds_of(before["last_seen"])
-    assert abs(late) < 0.05, f"{before['last_seen']}, then {after['last_seen']}"
-    assert {**after, "last_seen": None} == {**before, "last_seen": None}
-
-
-
 @pytest.mark.parametrize("restart", RESTARTS)
 def test_a_device_is_remembered_over_a_restart(relay, restart):
     relay.start()
@@ -119,7 +111,7 @@ def test_a_device_is_remembered_over_a_restart(relay, restart):
                     "sequence"):
             assert entry[key] == before[own][key], f"{key} of {own}"
         assert entry["connected"] is False and entry["last_seen"]
-    assert_same(after["00000001"], before["00000001"])
+    assert after["00000001"] == before["00000001"]
     relay.registered(1)
     events = relay.api.wait_history("00000001", *gone("peer_closed"), *connected())
     assert [event["epoch"] for event in events] == [1, 1, 1, 1, 2, 2]
@@ -140,7 +132,7 @@ def test_what_was_seen_last_survives_an_orderly_restart(relay):
     relay.stop()
     relay.restart()
     after = relay.api.device("00000001")
-    assert seconds_of(after["last_seen"]) > seconds_of(before["last_seen"]) - 0.01
+    assert after["last_seen"] >= before["last_seen"]
     assert after["counters"]["messages_in"] >= before["counters"]["messages_in"]
 
 
@@ -158,7 +150,7 @@ def test_nothing_changes_over_many_restarts(gateway):
         now = sorted(gateway.api.devices(), key=lambda entry: entry["id"])
         assert len(now) == len(before)
         for after, entry in zip(now, before):
-            assert_same(after, entry)
+            assert after == entry
     assert gateway.api.all_events() == events
 
 

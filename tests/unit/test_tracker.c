@@ -269,8 +269,33 @@ static void events_of_a_device_never_go_back_in_time(void **state)
     first_ms = look(1).since_ms;
     assert_int_equal(first_ms, START_WALL);
     wall_ms -= DAY;
+    pass(SECOND);
     hang_up(fd);
     assert_int_equal(look(1).since_ms, first_ms);
+}
+
+static void a_moment_has_one_time_unless_the_clock_is_set(void **state)
+{
+    int64_t seen_ms;
+    int fd = terminal(0, 1);
+
+    (void)state;
+    seen_ms = look(1).last_seen_ms;
+    for (int i = 0; i < 4; i++) {
+        wall_ms += i % 2 ? -1 : 1; /* as its fractions fall */
+        pass(SECOND);
+        assert_int_equal(look(1).last_seen_ms, seen_ms);
+    }
+    wall_ms += 1;
+    pass(SECOND);
+    restart();
+    assert_int_equal(look(1).last_seen_ms, seen_ms);
+    close(fd);
+    fd = terminal(0, 2);
+    wall_ms += DAY;
+    pass(SECOND);
+    hang_up(fd);
+    assert_int_equal(look(2).since_ms, wall_ms);
 }
 
 /* ---- rules ---- */
@@ -584,6 +609,7 @@ int main(void)
         RIG_TEST(a_take_over_is_no_event_wherever_it_comes_from),
         RIG_TEST(a_connection_that_changes_its_name_ends_the_old_one),
         RIG_TEST(events_of_a_device_never_go_back_in_time),
+        RIG_TEST(a_moment_has_one_time_unless_the_clock_is_set),
         RIG_TEST(silence_beyond_the_timeout_closes),
         RIG_TEST(strikes_recovery_and_leave_hold_follow_the_clock),
         RIG_TEST(rejoin_alive_spares_the_recovery),
