@@ -21,7 +21,8 @@ struct http_server;
 
 typedef uint64_t http_handle; /* 0 is never one */
 
-#define HTTP_METHODS(X) X(GET) X(POST) X(PUT) X(DELETE)
+/* Those that HTTP knows for a resource; no CONNECT: it asks for a tunnel. */
+#define HTTP_METHODS(X) X(GET) X(POST) X(PUT) X(DELETE) X(PATCH) X(OPTIONS) X(TRACE)
 
 enum http_method { /* HEAD is a GET whose body is not sent: nobody above sees it */
 #define X(name) HTTP_##name,

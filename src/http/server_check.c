@@ -191,7 +191,7 @@ static void check_body(struct client *c, const struct head *head)
     if (c->refusal.status)
         return;
     if (coding && strcasecmp(coding, "chunked") != 0) {
-        refuse(c, MHD_HTTP_NOT_IMPLEMENTED, "bad-request",
+        refuse(c, MHD_HTTP_NOT_IMPLEMENTED, "not-implemented",
                "no Transfer-Encoding is known but chunked");
         c->refusal.at_once = true;
     } else if (length) {
@@ -199,7 +199,7 @@ static void check_body(struct client *c, const struct head *head)
         if (size > c->server->conf.max_body)
             refuse(c, MHD_HTTP_CONTENT_TOO_LARGE, "too-large",
                    "the body has more than %zu bytes", c->server->conf.max_body);
-        c->refusal.at_once = size > DROP_MAX;
+        c->refusal.at_once = c->refusal.status != 0;
     }
 }
 
@@ -220,8 +220,8 @@ static void check_method(struct client *c, const char *method)
             return;
         }
     }
-    refuse(c, MHD_HTTP_NOT_IMPLEMENTED, "bad-request",
-           "no method is known here but GET, HEAD, POST, PUT and DELETE");
+    refuse(c, MHD_HTTP_NOT_IMPLEMENTED, "not-implemented",
+           "this method is not known here");
 }
 
 static void check_target(struct client *c, const struct head *head)

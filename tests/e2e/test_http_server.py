@@ -132,11 +132,24 @@ def test_other_protocols_are_told_so_or_closed(gateway):
         "SSH": (b"SSH-2.0-OpenSSH_9.2\r\n", None),
         "one word": (b"garbage\r\n\r\n", None),
         "many words": (b"a b c d e\r\n\r\n", 400),
-        "OPTIONS": (request("OPTIONS * HTTP/1.1"), 501),
+        "OPTIONS of no path": (request("OPTIONS * HTTP/1.1"), 400),
         "CONNECT": (request("CONNECT localhost:80 HTTP/1.1"), 501),
-        "TRACE": (request("TRACE /healthz HTTP/1.1"), 501),
         "small letters": (request("get /healthz HTTP/1.1"), 501),
     })
+
+
+def test_methods_are_known_here_or_not(gateway):
+    gateway.start()
+    for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
+        answer = ask(gateway, request(f"{method} /healthz HTTP/1.1"))
+        assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD"), method
+        assert answer.body.count(b"problems/method-not-allowed") == 1
+        assert ask(gateway, request(f"{method} /nowhere HTTP/1.1")).status == 404
+    for line in ("BREW /healthz HTTP/1.1", "PROPFIND /nowhere HTTP/1.1",
+                 "get /healthz HTTP/1.1"):
+        answer = ask(gateway, request(line))
+        assert answer.status == 501 and b"problems/not-implemented" in answer.body
+        assert "Allow" not in answer.headers
 
 
 def test_nothing_may_be_too_large(gateway):
@@ -156,8 +169,9 @@ def test_nothing_may_be_too_large(gateway):
         "a body of 64 KiB": (request(POST, "Content-Length: 65536",
                                      body=b"a" * 65536), OK),
         "one byte more": (request(POST, "Content-Length: 65537",
-                                  body=b"a" * 65537), 413, False),
+                                  body=b"a" * 65537), 413, True),
         "a promise of more": (request(POST, "Content-Length: 65537"), 413, True),
+        "a promise of 1 MB": (request(POST, "Content-Length: 1048576"), 413, True),
         "a body of 3 MB": (request(POST, "Content-Length: 3000000",
                                    body=b"a" * 3000000), 413, True),
         "chunks of 128 KiB": (request(POST, CHUNKED, body=b"1000\r\n" + b"a" * 4096 + b"\r\n"
@@ -211,6 +225,22 @@ def test_a_connection_ends_when_its_client_says_so(gateway):
         with Raw(gateway) as connection:
             assert connection.send(raw).answer().status == 200
             assert connection.is_ended()
+
+
+@pytest.mark.parametrize("count", (1, 3))
+def test_who_closes_its_side_is_answered_and_closed(gateway, count):
+    gateway.start()
+    for path in ("/healthz", "/list/", "/api/v1/devices", "/metrics") * 4:
+        with Raw(gateway) as raw:
+            raw.send(get(path) * count).socket.shutdown(socket.SHUT_WR)
+            everything = b""
+            while part := raw.socket.recv(65536):
+                everything += part
+            assert everything.count(b"HTTP/1.1 200 OK\r\n") == count, everything
+    with Raw(gateway) as raw:
+        assert raw.send(get("/healthz")).answer().status == 200
+        raw.socket.shutdown(socket.SHUT_WR)
+        assert raw.is_ended()
 
 
 def test_expect_continue_is_answered_before_the_body(gateway):
