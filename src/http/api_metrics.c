@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -188,6 +189,14 @@ static uint64_t open_descriptors(void)
     return n - 3; /* ".", ".." and the directory's own */
 }
 
+static uint64_t most_descriptors(void)
+{
+    struct rlimit limit = {0};
+
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur;
+}
+
 static void expose_process(struct exposition *e, const struct api *a)
 {
     expose(e, "process_start_time_seconds", EXPOSE_GAUGE,
@@ -197,6 +206,8 @@ static void expose_process(struct exposition *e, const struct api *a)
     expose_value(e, "", NULL, resident_bytes());
     expose(e, "process_open_fds", EXPOSE_GAUGE, "descriptors that are open");
     expose_value(e, "", NULL, open_descriptors());
+    expose(e, "process_max_fds", EXPOSE_GAUGE, "descriptors that may be open");
+    expose_value(e, "", NULL, most_descriptors());
     expose(e, "holdfast_build_info", EXPOSE_GAUGE, "which version runs");
     expose_value(e, "", LABELS({"version", HOLDFAST_VERSION}), 1);
 }
