@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define PAGE          1000 /* devices in one answer */
 #define DEFAULT_LIMIT 1000
@@ -146,6 +147,11 @@ static void sum_up(const struct listing *l)
     putchar('\n');
 }
 
+static bool is_filtered(const struct listing *l)
+{
+    return l->state || l->remote.protocol || l->listener || l->prefix;
+}
+
 static int list(struct listing *l)
 {
     struct remote *c = &l->remote;
@@ -166,6 +172,11 @@ static int list(struct listing *l)
         fprintf(stderr,
                 "holdfast: there are more than these %" PRIu64 ": --all shows them\n",
                 l->count);
+    if (l->count == 0 && is_filtered(l) && c->output != OUTPUT_JSON &&
+        isatty(STDERR_FILENO))
+        fputs("holdfast: no device is what was asked for: "
+              "--state, --protocol, --listener or --prefix leave none\n",
+              stderr);
     return EXIT_SUCCESS;
 }
 

@@ -94,6 +94,17 @@ def test_on_a_terminal_there_are_heading_colours_and_counts(gateway):
     assert re.search(r"last seen +\d+ s ago \(20", seen) and ", connected" in seen
 
 
+def test_a_list_that_a_filter_left_empty_says_so(gateway):
+    gateway.start()
+    ls = ("ls", "-c", gateway.config_file)
+    assert "asked for" not in on_terminal(*ls)
+    gateway.registered(1)
+    for option in (("--listener", "nope"), ("--prefix", "f"), ("--state", "close"),
+                   ("--protocol", "heartbeat")):
+        assert "no device is what was asked for" in on_terminal(*ls, *option)
+    assert "asked for" not in on_terminal(*ls, "--listener", "terminals")
+
+
 def test_show_tells_all_about_a_device(gateway):
     gateway.start()
     a, b = gateway.registered(1, 2)
