@@ -84,8 +84,8 @@ struct hf_options {
     enum hf_log_level log_level; /* HF_LOG_INFO */
     int log_fd;                  /* 2, standard error */
 
-    /* 0: SIGTERM and SIGINT end hf_serve(), which puts back your handlers afterwards.
-     * Otherwise: signals are yours, and you call hf_stop(). */
+    /* 0: SIGTERM and SIGINT end hf_serve(), SIGPIPE is ignored, and your handlers are
+     * put back afterwards. Otherwise: signals are yours, and you call hf_stop(). */
     int leave_signals;
 };
 

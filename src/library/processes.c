@@ -33,13 +33,16 @@ static void take_signals(struct processes *p)
 {
     /* Ignored, it would take the exit status away. */
     struct sigaction child = {.sa_handler = SIG_DFL};
+    sigset_t blocked;
 
     sigaction(SIGCHLD, &child, &p->former_child);
     sigemptyset(&p->watched);
     sigaddset(&p->watched, SIGCHLD);
     sigaddset(&p->watched, SIGTERM);
     sigaddset(&p->watched, SIGINT);
-    sigprocmask(SIG_BLOCK, &p->watched, &p->former_mask);
+    blocked = p->watched;
+    sigaddset(&blocked, SIGPIPE); /* nobody may read our log any more */
+    sigprocmask(SIG_BLOCK, &blocked, &p->former_mask);
 }
 
 static void give_back_signals(const struct processes *p)

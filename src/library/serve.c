@@ -74,21 +74,24 @@ static void on_signal(int number)
 }
 
 struct handlers {
-    struct sigaction term, interrupt;
+    struct sigaction term, interrupt, pipe;
 };
 
 static void take_signals(struct handlers *former)
 {
-    struct sigaction ours = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct sigaction stops = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct sigaction none = {.sa_handler = SIG_IGN}; /* nobody reads our log any more */
 
-    sigaction(SIGTERM, &ours, &former->term);
-    sigaction(SIGINT, &ours, &former->interrupt);
+    sigaction(SIGTERM, &stops, &former->term);
+    sigaction(SIGINT, &stops, &former->interrupt);
+    sigaction(SIGPIPE, &none, &former->pipe);
 }
 
 static void give_back_signals(const struct handlers *former)
 {
     sigaction(SIGTERM, &former->term, NULL);
     sigaction(SIGINT, &former->interrupt, NULL);
+    sigaction(SIGPIPE, &former->pipe, NULL);
 }
 
 /* ---- listening ---- */

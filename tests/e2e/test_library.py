@@ -35,10 +35,10 @@ def library(installed):
 
 @pytest.fixture
 def trial(library):
-    """trial(processes, max_restarts): the service of trial.c, serving."""
-    def start(processes=0, max_restarts=100, framing=""):
+    """trial(processes, max_restarts, option): the service of trial.c, serving."""
+    def start(processes=0, max_restarts=100, option=""):
         return library.compile(TRIAL, static=True).start(
-            processes, max_restarts, framing, processes=max(1, processes))
+            processes, max_restarts, option, processes=max(1, processes))
     return start
 
 
@@ -139,18 +139,27 @@ def test_the_plug_in_answers_in_a_gateway(library, gateway):
     ("lines", lambda b: b + b"\r\n"),
 ])
 def test_framings_are_declared(trial, framing, wrap):
-    asker = trial(framing=framing).asker()
+    asker = trial(option=framing).asker()
     asker.send(wrap(b"abc") + wrap(b"de"))
     expected = wrap(b"abc") + wrap(b"de")
     assert asker.read(len(expected)) == expected
 
 
 def test_an_empty_body_ends_the_connection_whatever_the_framing(trial):
-    program = trial(framing="lines")
+    program = trial(option="lines")
     asker = program.asker()
     asker.send(b"\r\n")
     asker.expect_closed()
     program.wait_log("closed", reason="too_short")
+
+
+def test_the_debug_log_lays_the_state_open(trial):
+    program = trial(option="debug")
+    asker = program.asker()
+    asker.send(frame(b"whole") + b"0000000005ab")
+    assert asker.answer() == b"whole"
+    asker.close()
+    program.wait_log("enters", state="closing", have="12", wanted="15", to_write="0")
 
 
 def test_an_answer_may_come_later_from_another_thread(trial):
@@ -285,6 +294,32 @@ def test_a_second_signal_ends_those_that_hang(trial):
     program.signal(signal.SIGINT)
     assert program.wait_exit() == 1
     program.wait_log("died", signal="SIGKILL")
+
+
+@pytest.fixture
+def unread(library):
+    """One process, whose log nobody reads any more; and its address."""
+    program = library.compile(TRIAL, static=True)
+    process = subprocess.Popen([program.path, "1", "100", "debug"], env=program.env,
+                               stderr=subprocess.PIPE, text=True)
+    line = next(line for line in process.stderr if " ready " in line)
+    host, port = line.split("address=")[1].split(":")
+    process.stderr.close()
+    yield process, (host, int(port))
+    process.kill()
+    process.wait()
+
+
+def test_it_serves_on_when_nobody_reads_its_log(unread):
+    process, address = unread
+    first, second = Asker(address), Asker(address)
+    pid = who(first)[1]
+    assert who(second)[1] == pid
+    os.kill(pid, signal.SIGKILL)
+    first.expect_closed()
+    assert who(Asker(address))[1] != pid
+    process.terminate()
+    assert process.wait(20) == 0
 
 
 def test_children_end_with_their_parent(trial):

@@ -1,6 +1,6 @@
 /* trial.c - a service that does what a test asks it to:
  *
- *     trial [PROCESSES MAX_RESTARTS [FRAMING]]
+ *     trial [PROCESSES MAX_RESTARTS [OPTION]]
  *
  * Without PROCESSES it does not fork. */
 #include <holdfast/serve.h>
@@ -87,7 +87,7 @@ static void logic(void *state, struct hf_request *request)
 static const struct hf_service service = {HF_SERVICE_HEAD, .name = "trial",
                                           .logic = logic};
 
-static void set_framing(struct hf_options *o, const char *name)
+static void set_option(struct hf_options *o, const char *name)
 {
     if (strcmp(name, "u16le") == 0) {
         o->length = HF_LENGTH_U16_LE;
@@ -100,6 +100,8 @@ static void set_framing(struct hf_options *o, const char *name)
         o->length = HF_LENGTH_NONE;
         o->end = "\r\n";
         o->end_size = 2;
+    } else if (strcmp(name, "debug") == 0) {
+        o->log_level = HF_LOG_DEBUG;
     }
 }
 
@@ -112,7 +114,7 @@ int main(int argc, char **argv)
     hf_options_init(&options);
     options.listen_fd = hf_listen("127.0.0.1:0");
     if (argc > 3)
-        set_framing(&options, argv[3]);
+        set_option(&options, argv[3]);
     if (argc > 2 && atoi(argv[1]) > 0)
         number = hf_fork_processes(atoi(argv[1]), atoi(argv[2]));
     if (hf_serve(&service, &options) == 0)
