@@ -18,8 +18,10 @@ COMPILERS = {".c": "cc", ".cc": "g++"}
 STRICT = ["-Wall", "-Wextra", "-Werror", "-g"]
 
 
-def sanitizers():
-    """What the library was built with has to be in the program, too."""
+def build_kind():
+    """What a special build of the library wants of a program, too."""
+    if b"__gcov_" in BINARY.read_bytes():
+        return ["--coverage"]
     return ["-fsanitize=address,undefined"] if is_sanitized() else []
 
 
@@ -49,7 +51,7 @@ class Library:
         key = (source, *flags)
         if key not in self.built:
             self.built[key] = self.work / f"{source.stem}-{len(self.built)}"
-            subprocess.run([COMPILERS[source.suffix], *STRICT, *sanitizers(), source,
+            subprocess.run([COMPILERS[source.suffix], *STRICT, *build_kind(), source,
                             *flags, "-o", self.built[key]], check=True, cwd=self.work)
         return self.built[key]
 
