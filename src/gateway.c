@@ -3,7 +3,6 @@
 #include "gateway.h"
 #include "base/cores.h"
 #include "base/id.h"
-#include "codec/ttms.h"
 #include "config/config.h"
 #include "service.h"
 #include "supervisor/supervisor.h"
@@ -227,89 +226,6 @@ int gateway_run(const struct gateway_options *options)
     return supervisor_run(&p->plan, &ops, &kept);
 }
 
-static const char *reach(const struct listener_config *l)
-{
-    return config_is_loopback(l) ? "this machine only" : "open to the network";
-}
-
-/* 30min, 90s, 1500ms: the largest unit that says it exactly. */
-static const char *duration_text(int64_t ms, char *out, size_t size)
-{
-    static const struct {
-        int64_t ms;
-        const char *word;
-    } units[] = {{3600000, "h"}, {60000, "min"}, {1000, "s"}, {1, "ms"}};
-    size_t i = 0;
-
-    while (ms % units[i].ms)
-        i++;
-    snprintf(out, size, "%lld%s", (long long)(ms / units[i].ms), units[i].word);
-    return out;
-}
-
-static void describe_presence(const struct presence_policy *p)
-{
-    char a[32], b[32];
-
-    switch ((enum presence_rule)p->rule) {
-    case PRESENCE_RULE_NONE:
-        break;
-    case PRESENCE_RULE_CURSOR:
-        printf("; presence by %u strikes of %u intervals of %s, back after %u, "
-               "closed after %s",
-               p->strikes, p->threshold, duration_text(p->interval_ms, a, sizeof(a)),
-               p->recover, duration_text(p->leave_hold_ms, b, sizeof(b)));
-        break;
-    case PRESENCE_RULE_TIMEOUT:
-        printf("; closed after %s of silence",
-               duration_text(p->timeout_ms, a, sizeof(a)));
-        break;
-    }
-}
-
-static void describe_service(const struct listener_config *l)
-{
-    printf("; %s answers in ", l->logic);
-    if (l->processes)
-        printf("%u process%s", l->processes, l->processes == 1 ? "" : "es");
-    else
-        printf("a process per core");
-}
-
-static void describe_listener(const struct listener_config *l)
-{
-    printf("  listener    %s: %s on %s, %s", l->name, protocol_word(l->protocol),
-           l->address_text, reach(l));
-    if (l->protocol == PROTOCOL_TTMS)
-        printf("; length %s, durability %s%s%s", ttms_length_word(l->length),
-               l->durability == DURABILITY_ALL ? "all" : "offline",
-               l->receipts ? ", receipts" : "",
-               l->reply_heartbeats ? ", replies to heartbeats" : "");
-    if (l->protocol == PROTOCOL_NBNET)
-        describe_service(l);
-    describe_presence(&l->presence);
-    putchar('\n');
-}
-
-static void describe(const struct config *c)
-{
-    char shards[16] = "one per core";
-
-    if (c->shards > 0)
-        snprintf(shards, sizeof(shards), "%u", c->shards);
-    printf("  data in     %s\n", c->data_dir);
-    printf("  shards      %s\n", shards);
-    if (c->user)
-        printf("  user        %s\n", c->user);
-    for (size_t i = 0; i < c->listener_count; i++)
-        describe_listener(&c->listeners[i]);
-    if (c->http.address_size > 0)
-        printf("  http        http://%s, %s%s\n", c->http.address_text, reach(&c->http),
-               c->http_token ? ", with a token" : "");
-    else
-        printf("  http        off\n");
-}
-
 int gateway_check(const struct gateway_options *options)
 {
     struct config *c = NULL;
@@ -325,7 +241,7 @@ int gateway_check(const struct gateway_options *options)
     }
     printf("%s: configuration is valid\n",
            options->file ? options->file : "(defaults)");
-    describe(c);
+    config_describe(c, stdout);
     config_free(&c);
     return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -125,3 +125,6 @@ void config_print_reference(FILE *out);
 
 /* The same for the manual page, holdfast.yaml(5). */
 void config_print_manual(FILE *out);
+
+/* Where it listens, how, and who can reach it: a few lines for `holdfast -t`. */
+void config_describe(const struct config *config, FILE *out);
