@@ -320,3 +320,21 @@ static inline void relay_rig_kill(void)
     relay_rig.journal->is_open = false;
     relay_rig.killed = true;
 }
+
+/* Set-up and tear-down of a test: empty stores, default settings. */
+static inline int relay_rig_begin(void **state)
+{
+    (void)state;
+    store_mem_wipe();
+    relay_rig_defaults();
+    relay_rig_open();
+    return 0;
+}
+
+static inline int relay_rig_end(void **state)
+{
+    (void)state;
+    relay_rig_close();
+    store_mem_wipe();
+    return 0;
+}

@@ -429,12 +429,8 @@ static void every_cut_of_a_stream_reads_the_same(void **state)
 
 static int open_rig(void **state)
 {
-    (void)state;
     log_setup(LOG_ERROR, 0);
-    store_mem_wipe();
-    relay_rig_defaults();
-    relay_rig_open();
-    return 0;
+    return relay_rig_begin(state);
 }
 
 static int close_rig(void **state)

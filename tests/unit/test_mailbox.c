@@ -18,6 +18,13 @@ static void load(unsigned device, size_t max_bytes)
     mailbox_load(rig.box, &rig.queues[device], max_bytes);
 }
 
+/* As killed, with what limits and stores are now. */
+static void restart(void)
+{
+    rig_drop();
+    rig_open();
+}
+
 static struct mailqueue *queue(unsigned device)
 {
     return &rig.queues[device];
@@ -177,8 +184,7 @@ static void a_restart_finds_everything_in_order_of_position(void **state)
     append(2, 9);
     rig_turn();
     append(1, 7); /* not committed */
-    rig_drop();
-    rig_open();
+    restart();
     assert_int_equal(mailqueue_messages(queue(1)), 3);
     assert_int_equal(queue_at(queue(1)->body, 2)->position, 6);
     assert_int_equal(mailbox_stats(rig.box).messages, 4);
@@ -192,18 +198,16 @@ static void a_restart_finds_everything_in_order_of_position(void **state)
 static void a_devices_limits_refuse_new_mail_but_not_returned(void **state)
 {
     (void)state;
-    rig_drop();
     rig.limits.max_messages = 2;
-    rig_open();
+    restart();
     append(1, 1);
     append(1, 2);
     assert_int_equal(rig_append(1, 3, MAIL_NEW), ERR_FULL);
     give_back(1, 0);
     append(2, 1);
-    rig_drop();
     rig.limits.max_messages = 1000;
     rig.limits.max_bytes = 300;
-    rig_open();
+    restart();
     for (uint64_t p = 1; rig_append(3, p, MAIL_NEW) == OK; p++)
         assert_true(p < 300);
     assert_true(mailqueue_bytes(queue(3)) > 200);
@@ -216,16 +220,14 @@ static void the_total_limit_counts_what_is_on_the_way_and_comes_back(void **stat
     uint64_t p = 1;
 
     (void)state;
-    rig_drop();
     rig.limits.total_bytes = 2000;
-    rig_open();
+    restart();
     while (rig_append(1, p, MAIL_NEW) == OK)
         p++;
     assert_in_range(p, 5, 20);
     rig_turn();
     assert_int_equal(rig_append(2, p, MAIL_NEW), ERR_FULL);
-    rig_drop(); /* and after a restart */
-    rig_open();
+    restart(); /* and after a restart */
     assert_int_equal(rig_append(2, p, MAIL_NEW), ERR_FULL);
     assert_int_equal(mailbox_purge(rig.box, queue(1)), p - 1);
     rig_turn();
@@ -238,9 +240,8 @@ static void a_full_backlog_is_busy_and_half_of_it_congested(void **state)
     int rc;
 
     (void)state;
-    rig_drop();
     rig.limits.backlog_bytes = 4000;
-    rig_open();
+    restart();
     while (!mailbox_is_congested(rig.box))
         append(1, p++);
     assert_in_range(p, 8, 22);
@@ -273,9 +274,8 @@ static void others_congestion_is_noticed_when_it_ends(void **state)
 static void old_mail_expires_at_the_tick_and_at_the_load(void **state)
 {
     (void)state;
-    rig_drop();
     rig.limits.max_age_ms = 10000;
-    rig_open();
+    restart();
     append(1, 1);
     rig_turn();
     rig_pass(6);
@@ -297,9 +297,8 @@ static void old_mail_expires_at_the_tick_and_at_the_load(void **state)
 static void a_clock_that_jumps_expires_nothing(void **state)
 {
     (void)state;
-    rig_drop();
     rig.limits.max_age_ms = 10000;
-    rig_open();
+    restart();
     append(1, 1);
     rig_turn();
     rig.now_ms += 365ll * 86400 * 1000;
@@ -349,8 +348,7 @@ static void a_damaged_record_is_reported_and_never_delivered(void **state)
     rig_turn();
     EXPECT_HEARD("M1 damaged2 M3 L1");
     assert_int_equal(store_mem_records(&mailbox_store), 3);
-    rig_drop();
-    rig_open();
+    restart();
     assert_int_equal(rig.adopted, 2);
 }
 

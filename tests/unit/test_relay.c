@@ -63,23 +63,6 @@ static const char *heard(int fd)
     return text;
 }
 
-static int open_rig(void **state)
-{
-    (void)state;
-    store_mem_wipe();
-    relay_rig_defaults();
-    relay_rig_open();
-    return 0;
-}
-
-static int close_rig(void **state)
-{
-    (void)state;
-    relay_rig_close();
-    store_mem_wipe();
-    return 0;
-}
-
 /* ---- conversations ---- */
 
 static void a_message_reaches_its_target_on_every_pair_of_shards(void **state)
@@ -128,15 +111,23 @@ static void mail_waits_for_an_absent_target_in_order(void **state)
     close(b);
 }
 
-static void what_was_not_read_comes_again_before_what_came_later(void **state)
+/* Says "one" and "two" to terminal 2, which leaves without having read them. */
+static void leave_unread(int a)
 {
-    int a = terminal(0, 1), b = terminal(1, 2);
+    int b = terminal(1, 2);
 
-    (void)state;
     say(a, 2, "one");
     say(a, 2, "two");
     close(b);
     relay_rig_settle();
+}
+
+static void what_was_not_read_comes_again_before_what_came_later(void **state)
+{
+    int a = terminal(0, 1), b;
+
+    (void)state;
+    leave_unread(a);
     say(a, 2, "three");
     b = terminal(0, 2);
     assert_string_equal(heard(b), "1:one 1:two 1:three");
@@ -146,13 +137,10 @@ static void what_was_not_read_comes_again_before_what_came_later(void **state)
 
 static void it_comes_in_that_order_after_a_restart_too(void **state)
 {
-    int a = terminal(0, 1), b = terminal(1, 2);
+    int a = terminal(0, 1), b;
 
     (void)state;
-    say(a, 2, "one");
-    say(a, 2, "two");
-    close(b);
-    relay_rig_settle();
+    leave_unread(a);
     say(a, 2, "three");
     close(a);
     relay_rig_close();
@@ -315,7 +303,7 @@ static void a_renaming_that_waits_does_not_keep_the_gateway_from_ending(void **s
     say(a, 2, "unread");
     beat(a, 7);
     close(b);
-    close(a); /* close_rig ends the relay, and would not return */
+    close(a); /* relay_rig_end ends the relay, and would not return */
 }
 
 static void durable_messages_are_forwarded_after_the_commit(void **state)
@@ -495,7 +483,7 @@ static void nothing_is_lost_or_reordered_whatever_terminals_do(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, open_rig, close_rig)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, relay_rig_begin, relay_rig_end)
     const struct CMUnitTest tests[] = {
         CASE(a_message_reaches_its_target_on_every_pair_of_shards),
         CASE(a_terminal_may_write_to_itself),

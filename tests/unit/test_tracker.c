@@ -150,21 +150,9 @@ static struct tracker_stats totals(void)
 
 static int open_rig(void **state)
 {
-    (void)state;
     mono_ms = 1000000;
     wall_ms = START_WALL;
-    store_mem_wipe();
-    relay_rig_defaults();
-    relay_rig_open();
-    return 0;
-}
-
-static int close_rig(void **state)
-{
-    (void)state;
-    relay_rig_close();
-    store_mem_wipe();
-    return 0;
+    return relay_rig_begin(state);
 }
 
 static void restart(void)
@@ -602,7 +590,7 @@ static void a_view_shows_what_the_session_adds(void **state)
 
 int main(void)
 {
-#define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, open_rig, close_rig)
+#define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, open_rig, relay_rig_end)
     const struct CMUnitTest tests[] = {
         RIG_TEST(a_device_comes_and_goes_with_two_events_each),
         RIG_TEST(an_end_has_the_reason_of_its_connection),
@@ -620,10 +608,10 @@ int main(void)
         RIG_TEST(who_is_gone_for_too_long_is_forgotten_but_not_with_mail),
         RIG_TEST(the_address_of_mail_is_forgotten_with_it),
         cmocka_unit_test_setup_teardown(a_full_table_forgets_the_one_gone_longest,
-                                        open_small_rig, close_rig),
+                                        open_small_rig, relay_rig_end),
         cmocka_unit_test_setup_teardown(
             those_remembered_stand_in_the_order_of_their_going, open_small_rig,
-            close_rig),
+            relay_rig_end),
         RIG_TEST(a_view_shows_what_the_session_adds),
     };
 
