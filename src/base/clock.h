@@ -1,7 +1,8 @@
 /* clock.h - the two clocks.
  *
- * Only the loop and the store's writer read them; logic gets `now_ms` as an argument.
- */
+ * Whoever turns (a loop, a keeper of a store, the supervisor) reads the first once in a
+ * turn; logic gets `now_ms` as an argument. The second is read for what people see and
+ * what is stored. */
 #pragma once
 
 #include <stdint.h>

@@ -39,3 +39,7 @@ enum err {
 /* One word for logs, and a sentence part for people. Any int is accepted. */
 const char *err_word(int err);
 const char *err_text(int err);
+
+/* A process's exit status beside EXIT_SUCCESS and EXIT_FAILURE: the command line or the
+ * settings are wrong, so starting it again is of no use. */
+#define EXIT_USAGE 2

@@ -4,6 +4,8 @@
  * one. */
 #pragma once
 
+#include "base/err.h"
+
 #define CLI_COMMANDS(X)                                                                \
     X(ls, "the devices, as a table")                                                   \
     X(show, "all about one device")                                                    \
@@ -16,5 +18,3 @@
 #define X(name, text) int cli_##name(int argc, char **argv);
 CLI_COMMANDS(X)
 #undef X
-
-#define EXIT_USAGE 2

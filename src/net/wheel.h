@@ -4,8 +4,9 @@
  * there are (Varghese and Lauck, 1987). Level 0 has a slot per tick, each higher level
  * a slot per 64 of the lower one; a timer moves down as its time comes near:
  *
- *   level 0: 64 ms   1: 4 s   2: 4.4 min   3: 4.7 h   4: 12 days (longer ones wait
- * there)
+ *   level 0: 64 ms   1: 4 s   2: 4.4 min   3: 4.7 h   4: 12 days
+ *
+ * Longer ones wait in the last level.
  *
  * One thread. */
 #pragma once

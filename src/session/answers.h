@@ -1,5 +1,5 @@
 /* answers.h - the request/answer conversation: a frame comes, the service's logic makes
- * another one of it, in order (PROTOCOLS: nbnet).
+ * another one of it, in order (docs/protocol-nbnet.md).
  *
  *   READ ---frame---> PROCESS (logic) ---answer---> WRITE ---> READ ...
  *                        | answers later: the connection is not read meanwhile
