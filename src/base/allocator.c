@@ -1,15 +1,17 @@
 #include "base/allocator.h"
 
+#include <assert.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/types.h>
 
 /* jemalloc's; absent under the sanitizers, which bring their own allocator. */
 int mallctl(const char *name, void *old, size_t *old_size, void *value, size_t size)
     __attribute__((weak));
 
-#define DECAY_MS 1000
+#define DECAY_MS   1000
+#define PAGE_BYTES 4096
 
 /* jemalloc looks at it before main(): no arena of their own for blocks of 8 MiB and
  * more. */
@@ -35,6 +37,12 @@ void allocator_rest(void)
 {
     if (mallctl)
         (void)mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
+}
+
+void *allocator_try_pages(size_t size)
+{
+    assert(size % PAGE_BYTES == 0);
+    return aligned_alloc(PAGE_BYTES, size);
 }
 
 void allocator_keep_large(void)

@@ -1,4 +1,5 @@
 #include "base/slab.h"
+#include "base/allocator.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -59,7 +60,7 @@ static void put_on_free_list(struct slab *s, void *object)
 
 static int add_block(struct slab *s)
 {
-    struct slab_block *b = malloc(BLOCK_BYTES);
+    struct slab_block *b = allocator_try_pages(BLOCK_BYTES);
 
     if (!b)
         return -1;

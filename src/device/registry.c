@@ -1,4 +1,5 @@
 #include "device/registry.h"
+#include "base/allocator.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -109,7 +110,7 @@ static int add_block(struct registry *r)
     if (!(lodgers = realloc(r->lodgers, n * sizeof(*lodgers))))
         return ERR_NOMEM;
     r->lodgers = lodgers;
-    if (!(blocks[n - 1] = malloc(BLOCK_BYTES)))
+    if (!(blocks[n - 1] = allocator_try_pages(BLOCK_BYTES)))
         return ERR_NOMEM;
     lodgers[n - 1] = 0;
     r->block_count = n;
