@@ -122,14 +122,14 @@ static void note_turn(struct loop *l, int64_t began_us)
         l->took.longest_us = us;
 }
 
-/* A thread that has had nothing to do for a while gives back what it keeps for more. */
+/* A thread that has had nothing to do for a while gives back what it keeps for more;
+ * and again and again, for its timers may have needed memory meanwhile. */
 static void rest_if_idle(struct loop *l, bool busy)
 {
     if (busy) {
         l->busy_ms = l->now_ms;
-        l->rested = false;
-    } else if (!l->rested && l->now_ms - l->busy_ms >= REST_AFTER_MS) {
-        l->rested = true;
+    } else if (l->now_ms - l->busy_ms >= REST_AFTER_MS) {
+        l->busy_ms = l->now_ms;
         allocator_rest();
     }
 }

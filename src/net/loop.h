@@ -37,8 +37,7 @@ struct loop {
     int64_t now_ms;   /* monotonic; of this turn */
     int64_t ended_us; /* the last turn */
     struct loop_turns took;
-    int64_t busy_ms; /* the last turn that had events */
-    bool rested;     /* since then */
+    int64_t busy_ms; /* the last turn that had events, or rested */
     bool stopping;
     bool again; /* set it during a turn: do not sleep before the next one */
     struct wheel wheel;
