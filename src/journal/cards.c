@@ -2,9 +2,8 @@
 
 #include <stdlib.h>
 
-#define FIRST_ROOM 1024
-#define USUALLY_HELD                                                                   \
-    4096 /* memory beyond it, needed by a failing disk, is given back */
+#define FIRST_ROOM   1024
+#define USUALLY_HELD 256 /* memory beyond it is given back */
 
 void cards_init(struct cards *c)
 {
