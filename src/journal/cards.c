@@ -3,7 +3,18 @@
 #include <stdlib.h>
 
 #define FIRST_ROOM   1024
-#define USUALLY_HELD 256 /* memory beyond it is given back */
+#define USUALLY_HELD 256          /* memory beyond it is given back */
+#define HELD         (1ull << 63) /* in a slot */
+
+static card_slot slot_of(const struct held_card *h)
+{
+    return HELD | (uintptr_t)h;
+}
+
+static struct held_card *held_in(card_slot slot)
+{
+    return slot & HELD ? (struct held_card *)(uintptr_t)(slot & ~HELD) : NULL;
+}
 
 void cards_init(struct cards *c)
 {
@@ -19,10 +30,10 @@ void cards_fini(struct cards *c)
     cards_init(c);
 }
 
-struct card_slot *cards_try_slot(struct cards *c, uint32_t number)
+card_slot *cards_try_slot(struct cards *c, uint32_t number)
 {
     size_t room = c->room ? c->room : FIRST_ROOM;
-    struct card_slot *slots;
+    card_slot *slots;
 
     while (room <= number)
         room *= 2;
@@ -38,7 +49,6 @@ struct card_slot *cards_try_slot(struct cards *c, uint32_t number)
 
 static void release(struct cards *c, struct held_card *h)
 {
-    c->slots[h->number].held = NULL;
     list_remove(&c->held, &h->link);
     slab_free(&c->slab, h);
     if (c->slab.live == 0 && c->most_held > USUALLY_HELD) {
@@ -50,16 +60,17 @@ static void release(struct cards *c, struct held_card *h)
 
 int cards_hold(struct cards *c, uint32_t number, struct slice entry)
 {
-    struct card_slot *slot = cards_try_slot(c, number);
+    card_slot *slot = cards_try_slot(c, number);
     struct held_card *h;
 
     if (!slot)
         return ERR_NOMEM;
-    if (!(h = slot->held)) {
+    if (!(h = held_in(*slot))) {
         if (!(h = slab_try_alloc(&c->slab)))
             return ERR_NOMEM;
         h->number = number;
-        slot->held = h;
+        h->old_seq = *slot;
+        *slot = slot_of(h);
         list_append(&c->held, &h->link);
         if (c->held.length > c->most_held)
             c->most_held = c->held.length;
@@ -72,6 +83,6 @@ int cards_hold(struct cards *c, uint32_t number, struct slice entry)
 
 void cards_written(struct cards *c, struct held_card *h)
 {
-    c->slots[h->number].seq = h->size ? h->seq : 0;
+    c->slots[h->number] = h->size ? h->seq : 0;
     release(c, h);
 }

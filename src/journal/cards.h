@@ -1,7 +1,7 @@
 /* cards.h - where each card stands in the store, and what is still to be written.
  *
- *   slots   number -> | seq of its newest entry in the store | held |
- *                                                               |
+ *   slots   number -> seq of its newest entry in the store, or else
+ *                     |
  *   held    cards that no commit has taken yet, the newest of each number
  *
  * The journal's thread only. */
@@ -13,19 +13,20 @@
 
 struct held_card {
     struct link link;
-    uint64_t seq; /* in the transaction that is being made */
+    uint64_t old_seq; /* in the store until then; 0: not in it */
+    uint64_t seq;     /* in the transaction that is being made */
     uint32_t number;
     uint8_t size; /* 0: the card is dropped */
     uint8_t entry[ENTRY_MAX];
 };
 
-struct card_slot {
-    uint64_t seq;           /* 0: not in the store */
-    struct held_card *held; /* NULL: what is in the store is right */
-};
+/* The number of the card's entry in the store, 0 when there is none; or, with the
+ * highest bit set, which no entry's number has, where its held_card is. There is one
+ * for each device, and nearly all are the former. */
+typedef uint64_t card_slot;
 
 struct cards {
-    struct card_slot *slots; /* by number; the first one is nobody's */
+    card_slot *slots; /* by number; the first one is nobody's */
     size_t room;
     struct list held;
     size_t most_held;
@@ -36,7 +37,7 @@ void cards_init(struct cards *c);
 void cards_fini(struct cards *c);
 
 /* A number's slot, made if need be; NULL when memory is out. */
-MUST_CHECK struct card_slot *cards_try_slot(struct cards *c, uint32_t number);
+MUST_CHECK card_slot *cards_try_slot(struct cards *c, uint32_t number);
 
 /* Replaces what was held; an empty entry drops the card. Returns OK or ERR_NOMEM. */
 MUST_CHECK int cards_hold(struct cards *c, uint32_t number, struct slice entry);

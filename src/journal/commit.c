@@ -170,7 +170,7 @@ static int put_cards(struct journal *j, struct work *w)
 {
     LIST_FOREACH (&j->cards.held, k) {
         struct held_card *h = CONTAINER_OF(k, struct held_card, link);
-        int rc = remove_entry(j, j->cards.slots[h->number].seq);
+        int rc = remove_entry(j, h->old_seq);
 
         if (rc == OK && h->size > 0)
             rc = put_new(j, w, h->entry, h->size, &h->seq);

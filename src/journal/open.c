@@ -142,7 +142,7 @@ static int on_card(void *user, uint64_t seq, struct slice bytes)
     struct scan *scan = user;
     struct journal *j = scan->j;
     uint32_t number = atomic_load(&j->next_number);
-    struct card_slot *slot;
+    card_slot *slot;
     struct entry entry;
 
     if (!is_possible(seq) || entry_decode(bytes, seq, &entry) < 0 ||
@@ -155,7 +155,7 @@ static int on_card(void *user, uint64_t seq, struct slice bytes)
     }
     if (!(slot = cards_try_slot(&j->cards, number)))
         return ERR_NOMEM;
-    slot->seq = seq;
+    *slot = seq;
     atomic_store(&j->next_number, number + 1);
     atomic_fetch_add(&j->cards_now, 1);
     return scan->found(scan->user, number, &entry.card);
