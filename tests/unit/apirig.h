@@ -14,6 +14,8 @@ static struct {
     struct api *api;
     struct http_server *server;
     uint32_t sequence;
+    const struct process_conf *processes; /* set them before */
+    size_t process_count;
 } api_rig;
 
 /* On whatever the stores in memory hold. */
@@ -22,7 +24,9 @@ static inline void api_rig_open(uint32_t keep)
     struct relay_rig *g = &relay_rig;
     struct api_conf conf = {.group = &g->group,
                             .listeners = &g->listener,
-                            .listener_count = 1};
+                            .listener_count = 1,
+                            .processes = api_rig.processes,
+                            .process_count = api_rig.process_count};
     struct http_conf http = {.handler = api_handle, .on_tick = api_tick};
 
     api_rig.sequence = 0;

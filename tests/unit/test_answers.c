@@ -1,5 +1,5 @@
 /* The request/answer conversation over a socket pair, one shard turned by hand. */
-#include "session/answers.h"
+#include "answersrig.h"
 
 #include "unit.h"
 
@@ -11,76 +11,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define OUTPUT_LIMIT (256 * 1024)
-
 static struct {
-    struct shard shard;
-    struct answers answers;
-    struct listener listener;
-    struct limits *limits;
-    struct hf_service service;
     struct hf_later *later[8];
     unsigned later_count;
-    unsigned calls;
 } rig;
-
-static void nothing(struct shard *s)
-{
-    (void)s;
-}
 
 static void open_rig(const struct hf_service *service, const struct framing *framing)
 {
-    struct framing_words digits = {.length = FRAMING_DIGITS, .digits = 10};
-    struct framing ten;
-    struct shard_conf conf = {.output_limit = OUTPUT_LIMIT,
-                              .before_writes = nothing,
-                              .after_writes = nothing};
-
     memset(&rig, 0, sizeof(rig));
-    assert_null(framing_from_words(&digits, 1 << 20, &ten));
-    assert_int_equal(limits_new(0, 0, &rig.limits), OK);
-    conf.limits = rig.limits;
-    rig.listener = (struct listener){.name = "answers",
-                                     .ops = &answers_ops.conn,
-                                     .register_timeout_ms = 1000000,
-                                     .read_timeout_ms = 1000000};
-    assert_int_equal(shard_init(&rig.shard, &conf), OK);
-    assert_int_equal(answers_init(&rig.answers, &rig.shard, framing ? framing : &ten,
-                                  service, &rig),
-                     OK);
-}
-
-static void turn(void)
-{
-    for (int i = 0; i < 4; i++)
-        loop_turn(&rig.shard.loop, 0);
-}
-
-static void close_rig(void)
-{
-    shard_close_all(&rig.shard);
-    answers_fini(&rig.answers);
-    shard_fini(&rig.shard);
-    limits_free(&rig.limits);
-}
-
-static int connect_client(void)
-{
-    struct sockaddr_in6 peer = {.sin6_family = AF_INET6, .sin6_port = htons(5000)};
-    enum limits_verdict verdict = limits_enter(rig.limits, &peer.sin6_addr);
-    int ends[2];
-
-    assert_int_equal(verdict, LIMITS_PASS);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-    assert_non_null(conn_open(&rig.shard, &rig.listener, ends[0], &peer));
-    return ends[1];
+    answers_rig_open(service, framing);
 }
 
 static void say(int fd, const char *text)
 {
     assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-    turn();
+    answers_rig_turn();
 }
 
 /* Everything that has come; "-" behind it when the other end is closed. */
@@ -98,7 +43,7 @@ static const char *heard(int fd)
 
 static unsigned closed(enum close_reason reason)
 {
-    return (unsigned)rig.shard.stats.closed[reason];
+    return (unsigned)answers_rig.shard.stats.closed[reason];
 }
 
 /* ---- services ---- */
@@ -144,11 +89,11 @@ static void the_vector_is_answered(void **state)
 
     (void)state;
     open_rig(answers_builtin("echo"), NULL);
-    fd = connect_client();
+    fd = answers_rig_connect();
     say(fd, "0000000002hi");
     assert_string_equal(heard(fd), "0000000002hi");
     close(fd);
-    close_rig();
+    answers_rig_close();
 }
 
 static void pipelined_requests_are_answered_in_order_at_every_cut(void **state)
@@ -161,13 +106,13 @@ static void pipelined_requests_are_answered_in_order_at_every_cut(void **state)
         int fd;
 
         open_rig(answers_builtin("reverse"), NULL);
-        fd = connect_client();
+        fd = answers_rig_connect();
         memcpy(first, all, cut);
         say(fd, first);
         say(fd, all + cut);
         assert_string_equal(heard(fd), "0000000002ba0000000003edc0000000001f");
         close(fd);
-        close_rig();
+        answers_rig_close();
     }
 }
 
@@ -190,12 +135,12 @@ static void a_header_that_is_not_ten_digits_above_zero_closes(void **state)
         int fd;
 
         open_rig(answers_builtin("echo"), NULL);
-        fd = connect_client();
+        fd = answers_rig_connect();
         say(fd, table[i].bytes);
         assert_string_equal(heard(fd), "-");
         assert_int_equal(closed(table[i].reason), 1);
         close(fd);
-        close_rig();
+        answers_rig_close();
     }
 }
 
@@ -208,23 +153,23 @@ static void the_largest_request_is_served(void **state)
 
     (void)state;
     open_rig(answers_builtin("echo"), NULL);
-    fd = connect_client();
+    fd = answers_rig_connect();
     say(fd, "0001048576");
     while (sent < sizeof(body) || got < sizeof(body) + 10) {
         static char in[1 << 16];
         ssize_t n = write(fd, body + sent, sizeof(body) - sent);
 
         sent += n > 0 ? (size_t)n : 0;
-        turn();
+        answers_rig_turn();
         n = read(fd, in, sizeof(in));
         if (got == 0 && n >= 10)
             assert_string_equal(strcpy(head, memcpy(head, in, 10) ? "ok" : ""), "ok");
         got += n > 0 ? (size_t)n : 0;
     }
     assert_int_equal(got, sizeof(body) + 10);
-    assert_int_equal(rig.answers.answered, 1);
+    assert_int_equal(answers_rig.answers.answered, 1);
     close(fd);
-    close_rig();
+    answers_rig_close();
 }
 
 static void who_never_reads_is_not_read_from_until_it_does(void **state)
@@ -236,17 +181,18 @@ static void who_never_reads_is_not_read_from_until_it_does(void **state)
 
     (void)state;
     open_rig(answers_builtin("echo"), NULL);
-    fd = connect_client();
+    fd = answers_rig_connect();
     memset(request, 'x', sizeof(request));
     memcpy(request, "0000060000", 10);
     do { /* the last write may be partial: the client gives up then */
-        answered = rig.answers.answered;
+        answered = answers_rig.answers.answered;
         for (int i = 0; i < 3; i++)
             if (write(fd, request, sizeof(request)) < (ssize_t)sizeof(request))
                 break;
-        turn();
-    } while (rig.answers.answered > answered);
-    assert_true(rig.answers.answered * sizeof(request) < 16 * OUTPUT_LIMIT);
+        answers_rig_turn();
+    } while (answers_rig.answers.answered > answered);
+    assert_true(answers_rig.answers.answered * sizeof(request) <
+                16 * ANSWERS_OUTPUT_LIMIT);
     for (int quiet = 0; quiet < 10; quiet++) {
         static char in[1 << 16];
         ssize_t n = read(fd, in, sizeof(in));
@@ -255,12 +201,12 @@ static void who_never_reads_is_not_read_from_until_it_does(void **state)
             got += (size_t)n;
             quiet = 0;
         }
-        turn();
+        answers_rig_turn();
     }
-    assert_int_equal(got, rig.answers.answered * sizeof(request));
-    assert_true(rig.answers.answered > answered); /* it was read on */
+    assert_int_equal(got, answers_rig.answers.answered * sizeof(request));
+    assert_true(answers_rig.answers.answered > answered); /* it was read on */
     close(fd);
-    close_rig();
+    answers_rig_close();
 }
 
 static void a_later_answer_holds_its_connection_only(void **state)
@@ -269,26 +215,26 @@ static void a_later_answer_holds_its_connection_only(void **state)
 
     (void)state;
     open_rig(service_of(keep_for_later), NULL);
-    one = connect_client();
-    two = connect_client();
+    one = answers_rig_connect();
+    two = answers_rig_connect();
     say(one, "0000000001a0000000001b");
     say(two, "0000000001c");
     assert_int_equal(rig.later_count, 2); /* b waits for a */
     assert_int_equal(hf_later_answer(rig.later[1], "C", 1), 0);
-    turn();
+    answers_rig_turn();
     assert_string_equal(heard(two), "0000000001C");
     assert_string_equal(heard(one), "");
     assert_int_equal(hf_later_answer(rig.later[0], "A", 1), 0);
-    turn();
+    answers_rig_turn();
     assert_string_equal(heard(one), "0000000001A");
     assert_int_equal(rig.later_count, 3);
     hf_later_close(rig.later[2]);
-    turn();
+    answers_rig_turn();
     assert_string_equal(heard(one), "-");
     assert_int_equal(closed(CLOSE_UNANSWERED), 1);
     close(one);
     close(two);
-    close_rig();
+    answers_rig_close();
 }
 
 static void a_later_answer_for_one_who_left_goes_nowhere(void **state)
@@ -297,14 +243,14 @@ static void a_later_answer_for_one_who_left_goes_nowhere(void **state)
 
     (void)state;
     open_rig(service_of(keep_for_later), NULL);
-    fd = connect_client();
+    fd = answers_rig_connect();
     say(fd, "0000000001a");
     close(fd);
-    turn();
+    answers_rig_turn();
     assert_int_equal(hf_later_answer(rig.later[0], "A", 1), 0);
-    turn();
-    assert_int_equal(rig.answers.open_later, 0);
-    close_rig();
+    answers_rig_turn();
+    assert_int_equal(answers_rig.answers.open_later, 0);
+    answers_rig_close();
 }
 
 static void *answer_from_a_thread(void *later)
@@ -320,15 +266,15 @@ static void a_later_answer_may_come_from_another_thread(void **state)
 
     (void)state;
     open_rig(service_of(keep_for_later), NULL);
-    fd = connect_client();
+    fd = answers_rig_connect();
     say(fd, "0000000001a");
     assert_int_equal(pthread_create(&thread, NULL, answer_from_a_thread, rig.later[0]),
                      0);
     pthread_join(thread, NULL);
-    turn();
+    answers_rig_turn();
     assert_string_equal(heard(fd), "0000000009from afar");
     close(fd);
-    close_rig();
+    answers_rig_close();
 }
 
 static void a_later_answer_that_comes_after_the_end_is_dropped(void **state)
@@ -337,11 +283,11 @@ static void a_later_answer_that_comes_after_the_end_is_dropped(void **state)
 
     (void)state;
     open_rig(service_of(keep_for_later), NULL);
-    fd = connect_client();
+    fd = answers_rig_connect();
     say(fd, "0000000001a");
     assert_int_equal(hf_later_answer(rig.later[0], "A", 1), 0);
     close(fd);
-    close_rig(); /* the leak checker watches */
+    answers_rig_close(); /* the leak checker watches */
 }
 
 static void no_answer_closes(void **state)
@@ -350,12 +296,12 @@ static void no_answer_closes(void **state)
 
     (void)state;
     open_rig(service_of(say_nothing), NULL);
-    fd = connect_client();
+    fd = answers_rig_connect();
     say(fd, "0000000001a");
     assert_string_equal(heard(fd), "-");
     assert_int_equal(closed(CLOSE_UNANSWERED), 1);
     close(fd);
-    close_rig();
+    answers_rig_close();
 }
 
 static void two_answers_are_one_too_many(void **state)
@@ -364,11 +310,11 @@ static void two_answers_are_one_too_many(void **state)
 
     (void)state;
     open_rig(service_of(answer_twice), NULL);
-    fd = connect_client();
+    fd = answers_rig_connect();
     say(fd, "0000000001a");
     assert_string_equal(heard(fd), "0000000003one-");
     close(fd);
-    close_rig();
+    answers_rig_close();
 }
 
 static void a_service_knows_who_asks(void **state)
@@ -377,11 +323,11 @@ static void a_service_knows_who_asks(void **state)
 
     (void)state;
     open_rig(service_of(say_who_asks), NULL);
-    fd = connect_client();
+    fd = answers_rig_connect();
     say(fd, "0000000001a");
     assert_string_equal(heard(fd), "0000000009[::]:5000");
     close(fd);
-    close_rig();
+    answers_rig_close();
 }
 
 static void any_declared_framing_serves(void **state)
@@ -391,12 +337,12 @@ static void any_declared_framing_serves(void **state)
 
     (void)state;
     open_rig(answers_builtin("reverse"), &line);
-    fd = connect_client();
+    fd = answers_rig_connect();
     say(fd, "abc\nde");
     say(fd, "f\n");
     assert_string_equal(heard(fd), "cba\nfed\n");
     close(fd);
-    close_rig();
+    answers_rig_close();
 }
 
 int main(void)
