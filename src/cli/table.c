@@ -14,7 +14,7 @@ enum output table_output(void)
     return isatty(STDOUT_FILENO) ? OUTPUT_EYES : OUTPUT_COLUMNS;
 }
 
-bool table_is_coloured(enum output output)
+static bool is_coloured(enum output output)
 {
     const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
 
@@ -29,12 +29,12 @@ const char *table_colour(enum output output, enum colour colour)
         [COLOUR_DIM] = "\033[2m",
     };
 
-    return table_is_coloured(output) ? sequences[colour] : "";
+    return is_coloured(output) ? sequences[colour] : "";
 }
 
 const char *table_plain(enum output output)
 {
-    return table_is_coloured(output) ? "\033[0m" : "";
+    return is_coloured(output) ? "\033[0m" : "";
 }
 
 /* --- Columns -------------------------------------------------------------------- */

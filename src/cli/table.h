@@ -16,10 +16,8 @@ enum colour { COLOUR_NONE, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED, COLOUR_DIM }
 /* What standard output is, without --json. */
 enum output table_output(void);
 
-/* Colours are wanted when eyes are, unless NO_COLOR or TERM=dumb says no. */
-bool table_is_coloured(enum output output);
-
-/* The escape sequences around a text; both empty where colours are not wanted. */
+/* The escape sequences around a text; both empty where colours are not wanted: without
+ * eyes, or when NO_COLOR or TERM=dumb says no. */
 const char *table_colour(enum output output, enum colour colour);
 const char *table_plain(enum output output);
 

@@ -7,7 +7,7 @@
  *   drain.c       the end, step by step
  *   totals.c      what it did in its life
  *
- * worker.c calls them in order. All run on the process's first thread. */
+ * worker.c calls them in order, on the process's first thread. */
 #pragma once
 
 #include "http/api.h"
@@ -41,6 +41,7 @@ struct worker {
 
 /* `fds` has one per listener of the configuration, also those not served here. */
 MUST_CHECK int listeners_make(struct worker *w, const int *fds);
+/* The processes of services, for the API; before stores_make. */
 MUST_CHECK int processes_make(struct worker *w);
 
 /* The tracker and the writer must be there. */
@@ -52,7 +53,7 @@ void shards_free(struct worker *w);
 MUST_CHECK int stores_make(struct worker *w);
 MUST_CHECK int stores_open(struct worker *w);
 
-/* For threads that turn a loop: `index` is their place in struct vital. */
+/* On threads that turn a loop: `index` is their place in struct vital. */
 void thread_begins(unsigned index, void *vital);
 void thread_ends(unsigned index, void *vital);
 
