@@ -6,6 +6,7 @@
  * once, or keeps the handle, asks somebody, and answers when the parcel comes back. A
  * handle is a slot and a generation: one whose client has left, or whose deadline is
  * over, is dead, and answering it does nothing.
+ * A client that closed its side alone has not left, but is not waited for as long.
  *
  * Before a handler sees a request it was checked: syntax and limits (400, 408, 413,
  * 414, 431, 501, 505), Host, Origin and Sec-Fetch-Site (403), the token (401, 429),

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import resource
 import time
 
 import pytest
@@ -407,6 +408,9 @@ def test_metrics_are_what_prometheus_reads(relay):
     relay.client().beat()
     wait_until(lambda: len(relay.api.ids()) == 11, "all of them")
     after = metrics(relay)
+    limit = resource.prlimit(relay.worker_pid(), resource.RLIMIT_NOFILE)[0]
+    assert prometheus.total(after, "process_max_fds") == limit
+    assert 11 < prometheus.total(after, "process_open_fds") < limit
     assert {name: set(series) for name, series in after.items()} == \
         {name: set(series) for name, series in before.items()}, "series come with devices"
 
