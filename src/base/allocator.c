@@ -4,24 +4,23 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/types.h>
 
 /* jemalloc's; absent under the sanitizers, which bring their own allocator. */
 int mallctl(const char *name, void *old, size_t *old_size, void *value, size_t size)
     __attribute__((weak));
 
-#define DECAY_MS   1000
 #define PAGE_BYTES 4096
 
 /* jemalloc looks at it before main(): no arena of their own for blocks of 8 MiB and
- * more. */
+ * more; unused pages go back after a second, also those of the first arena, which is
+ * the only one where there is one processor. */
 extern const char *malloc_conf;
-const char *malloc_conf = "oversize_threshold:0";
+const char *malloc_conf =
+    "oversize_threshold:0,dirty_decay_ms:1000,muzzy_decay_ms:1000";
 
 void allocator_setup(void)
 {
     bool on = true;
-    ssize_t decay_ms = DECAY_MS;
 
     if (!mallctl)
         return;
@@ -29,8 +28,6 @@ void allocator_setup(void)
      * allocating, which an idle shard does not: its background thread does it then.
      * That does not survive a fork, so it is asked for after it. */
     (void)mallctl("background_thread", NULL, NULL, &on, sizeof(on));
-    (void)mallctl("arenas.dirty_decay_ms", NULL, NULL, &decay_ms, sizeof(decay_ms));
-    (void)mallctl("arenas.muzzy_decay_ms", NULL, NULL, &decay_ms, sizeof(decay_ms));
 }
 
 void allocator_rest(void)
