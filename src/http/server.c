@@ -53,6 +53,7 @@ static void on_end_of_turn(void *user)
     if (s->library_ready) {
         s->library_ready = false;
         MHD_run(s->daemon);
+        clients_suspend(s);
         /* It has work left for which no descriptor will speak again. */
         if (MHD_get_timeout(s->daemon, &timeout) == MHD_YES && timeout == 0)
             s->library_ready = s->loop.again = true;

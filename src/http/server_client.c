@@ -107,6 +107,19 @@ void client_suspend(struct client *c)
     MHD_suspend_connection(c->connection);
 }
 
+void clients_suspend(struct http_server *s)
+{
+    for (struct link *k = s->in[CLIENT_WAITING].head.prev;
+         k != &s->in[CLIENT_WAITING].head; k = k->prev) {
+        struct client *c = CONTAINER_OF(k, struct client, link);
+
+        if (c->suspended)
+            break;
+        if (!c->answer)
+            client_suspend(c);
+    }
+}
+
 void client_resume(struct client *c)
 {
     if (!c->suspended)

@@ -144,6 +144,10 @@ struct client *client_find(const struct http_server *s, http_handle h);
 void client_suspend(struct client *c);
 void client_resume(struct client *c);
 
+/* Those whose handler owes the answer. Not within the library's call: it would read on
+ * when it is resumed, and take the end of the stream for a client that left. */
+void clients_suspend(struct http_server *s);
+
 /* Ends the connection at once; `status` 0: without a word. */
 void client_cut(struct client *c, unsigned status);
 

@@ -121,10 +121,7 @@ enum MHD_Result request_proceed(void *server, struct MHD_Connection *con,
     }
     if (c->answer)
         return give_answer(c);
-    if (c->state != CLIENT_WAITING)
-        return MHD_NO;
-    client_suspend(c);
-    return MHD_YES;
+    return c->state == CLIENT_WAITING ? MHD_YES : MHD_NO;
 }
 
 void request_end(void *server, struct MHD_Connection *con, void **client,

@@ -532,6 +532,25 @@ static void who_says_its_last_while_its_answer_waits_gets_it(void **state)
     close(fd);
 }
 
+static void who_says_its_last_later_gets_its_answer_too(void **state)
+{
+    int fds[5];
+
+    (void)state;
+    for (unsigned n = 0; n < ARRAY_LEN(fds); n++) {
+        fds[n] = dial();
+        say(fds[n], "GET", "/later?deadline=1000", "");
+        WAIT_FOR(kept_count == n + 1);
+    }
+    for (unsigned n = 0; n < ARRAY_LEN(fds); n++)
+        assert_return_code(half_close(fds[n]), 0);
+    for (unsigned n = 0; n < ARRAY_LEN(fds); n++) {
+        assert_int_equal(read_answer(fds[n]), 504);
+        assert_true(is_ended_soon(fds[n]));
+        close(fds[n]);
+    }
+}
+
 static void who_says_its_last_is_not_waited_for_long(void **state)
 {
     int fd = dial();
@@ -724,6 +743,7 @@ int main(void)
         TEST(a_client_that_says_its_last_is_answered_and_closed),
         TEST(an_idle_client_that_says_its_last_is_closed),
         TEST(who_says_its_last_while_its_answer_waits_gets_it),
+        TEST(who_says_its_last_later_gets_its_answer_too),
         TEST(who_says_its_last_is_not_waited_for_long),
         TEST(a_stream_outlasts_its_clients_last_word),
         TEST(a_stream_gives_what_it_is_woken_for),
