@@ -179,7 +179,7 @@ def test_a_killed_process_is_replaced_and_the_other_untouched(serve, gateway):
         data = asker.read(15)
         assert data in (b"", frame(b"again"))
         survivors += bool(data)
-    assert 10 <= survivors <= 30, "connections were not shared evenly"
+    assert 5 <= survivors <= 35, "one process took nearly all connections"
     assert connect().ask(b"new") == b"new"
     assert gateway.worker_pid() == worker
 
