@@ -57,7 +57,8 @@ static void describe_listener(const struct listener_config *l, FILE *out)
     fprintf(out, "  listener    %s: %s on %s, %s", l->name, protocol_word(l->protocol),
             l->address_text, reach(l));
     if (l->protocol == PROTOCOL_TTMS)
-        fprintf(out, "; length %s, durability %s%s%s", ttms_length_word(l->length),
+        fprintf(out, "; length %s, durability %s%s%s",
+                ttms_length_word((uint8_t)l->length),
                 l->durability == DURABILITY_ALL ? "all" : "offline",
                 l->receipts ? ", receipts" : "",
                 l->reply_heartbeats ? ", replies to heartbeats" : "");
