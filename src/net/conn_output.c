@@ -81,7 +81,7 @@ void conn_commit(struct conn *c, size_t size, const struct frame_note *note)
 
 /* One connection after the other answers what it was asked: the same memory, still in
  * the processor's cache, serves all that find their peers ready. */
-#define SPARE_ANSWER  (64 * 1024)
+#define SPARE_ANSWER  (2 * SHARD_INPUT_SIZE) /* what one read may ask for, doubled */
 #define ANSWER_PIECES 3
 
 struct buf *conn_try_answer(struct conn *c)
