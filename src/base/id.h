@@ -13,7 +13,9 @@
 #define PROTOCOLS(X)                                                                   \
     X(TTMS, 1, "ttms")                                                                 \
     X(HEARTBEAT, 2, "heartbeat")                                                       \
-    X(NBNET, 5, "nbnet") /* has requests, no devices */
+    X(DEVICE, 3, "device") /* commanded; its id is not proved */                       \
+    X(JT808, 4, "jt808")   /* commanded; its id is proved by a token */                \
+    X(NBNET, 5, "nbnet")   /* has requests, no devices */
 
 enum protocol {
 #define X(name, number, word) PROTOCOL_##name = number,

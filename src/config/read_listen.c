@@ -140,6 +140,8 @@ void read_default_listeners(struct reading *r)
 
     if (add_listener(r, "terminals", PROTOCOL_TTMS) &&
         add_listener(r, "clients", PROTOCOL_HEARTBEAT) &&
+        add_listener(r, "devices", PROTOCOL_DEVICE) &&
+        add_listener(r, "vehicles", PROTOCOL_JT808) &&
         (answers = add_listener(r, "answers", PROTOCOL_NBNET)))
         (void)framing_make(&answers->framing, answers->max_frame);
 }

@@ -108,11 +108,15 @@ static const struct schema_word counts_words[] = {
 #define ALL(default_)            .fallback = default_
 #define ONLY(protocol, default_) .fallback = default_, .only = BIT(PROTOCOL_##protocol)
 /* Those that have devices. */
-#define DEVICES              (BIT(PROTOCOL_TTMS) | BIT(PROTOCOL_HEARTBEAT))
+#define DEVICES                                                                        \
+    (BIT(PROTOCOL_TTMS) | BIT(PROTOCOL_HEARTBEAT) | BIT(PROTOCOL_DEVICE) |             \
+     BIT(PROTOCOL_JT808))
 #define OF_DEVICES(default_) .fallback = default_, .only = DEVICES
-#define EACH(ttms_, heartbeat_, nbnet_)                                                \
+#define EACH(ttms_, heartbeat_, device_, jt808_, nbnet_)                               \
     .fallback_of = {[PROTOCOL_TTMS] = ttms_,                                           \
                     [PROTOCOL_HEARTBEAT] = heartbeat_,                                 \
+                    [PROTOCOL_DEVICE] = device_,                                       \
+                    [PROTOCOL_JT808] = jt808_,                                         \
                     [PROTOCOL_NBNET] = nbnet_}
 
 /* clang-format off: one key, one entry. */
@@ -184,7 +188,8 @@ const struct schema_key schema_keys[] = {
     LISTENER("address", ADDRESS, address_text, NULL, NULL, NULL,
              "Numeric address and port. The default serves this machine alone; "
              "0.0.0.0:7222 serves every interface.",
-             EACH("127.0.0.1:7222", "127.0.0.1:14000", "127.0.0.1:9000")),
+             EACH("127.0.0.1:7222", "127.0.0.1:14000", "127.0.0.1:8001",
+                  "127.0.0.1:6808", "127.0.0.1:9000")),
     LISTENER("durability", WORD, durability, NULL, NULL, durability_words,
              "When a message is written to disk.", ONLY(TTMS, "offline")),
     LISTENER("receipts", BOOL, receipts, NULL, NULL, NULL,
@@ -203,13 +208,15 @@ const struct schema_key schema_keys[] = {
              "A frame that is not complete after so long closes its connection.",
              ALL("30s")),
     LISTENER("max_frame", SIZE, max_frame, "64", "512MiB", NULL,
-             "A longer frame closes its connection.", EACH("1MiB", "4KiB", "16MiB")),
+             "A longer frame closes its connection.",
+             EACH("1MiB", "4KiB", "4KiB", "4KiB", "16MiB")),
 
     GROUP_OF(DEVICES, SCHEMA_LISTENER ".presence",
              "When a device that is silent counts as away: `alive`, then `leave`, then "
              "`close`."),
     LISTENER("presence.rule", WORD, presence.rule, NULL, NULL, rule_words,
-             "How silence is judged.", .only = DEVICES, EACH("none", "cursor", NULL)),
+             "How silence is judged.", .only = DEVICES,
+             EACH("none", "cursor", "timeout", "timeout", NULL)),
     LISTENER("presence.interval", DURATION, presence.interval_ms, "10ms", "1d", NULL,
              "cursor: the length of an interval. One without a message adds 1 to the "
              "cursor, one with a message takes 1 off.",

@@ -28,11 +28,14 @@
 
 #define LISTENER_NAME_MAX 31
 #define EVENT_REASON_MAX  23
+#define EVENT_CONTENT_MAX 4096
 
 /* Stored: never renumber, only add. */
 #define EVENT_KINDS(X)                                                                 \
     X(PRESENCE, 1, "presence") /* a device moved from one state to another */          \
-    X(GAP, 2, "gap")           /* `lost` events before this one were not kept */
+    X(GAP, 2, "gap")           /* `lost` events before this one were not kept */       \
+    X(COMMAND, 3, "command")   /* a ticket moved from one state to another */          \
+    X(REPORT, 4, "report")     /* a device sent something of its own accord */
 
 enum event_kind {
 #define X(name, number, word) EVENT_##name = number,
@@ -48,7 +51,14 @@ struct event {
     uint32_t sequence;     /* the device's events so far, this one included */
     uint32_t lost;         /* GAP */
     uint8_t kind;          /* enum event_kind */
-    uint8_t from, to;      /* PRESENCE: enum presence (device/presence.h) */
+    uint8_t from, to;      /* PRESENCE: enum presence; COMMAND: enum ticket_state */
+    uint8_t version;       /* REPORT: of the device's header, for who reads the body */
+    uint16_t message;      /* REPORT, COMMAND: the protocol's message */
+    uint16_t serial;       /* REPORT: of the message */
+    uint32_t size;         /* REPORT: of the whole body, of which `content` may be the
+                            * beginning */
+    uint64_t ticket;       /* COMMAND */
+    struct slice content;  /* REPORT: the body; COMMAND: its name, empty if it is raw */
     struct slice listener; /* its name; at most LISTENER_NAME_MAX */
     struct slice reason;   /* one word; at most EVENT_REASON_MAX */
 };
@@ -118,6 +128,16 @@ void feed_flush(struct feed *f);
 
 /* Everything handed over by this feed is written, or was tried. */
 bool feed_is_settled(const struct feed *f);
+
+/* For who must not answer before an event is safe. feed_expect returns a mark for what
+ * was told until now; settled(user, mark, rc) follows on the feed's thread, by a parcel
+ * into `inbox`, in the order of the marks. One call may stand for several marks: all up
+ * to this one. OK: the disk has it. ERR_NOSPACE, ERR_IO, ERR_FULL (it was dropped): it
+ * has not, though it may be published. */
+typedef void feed_settled(void *user, uint64_t mark, int rc);
+void feed_listen(struct feed *f, struct inbox *inbox, feed_settled *settled,
+                 void *user);
+uint64_t feed_expect(struct feed *f);
 
 /* ---- for readers, on any thread ---- */
 

@@ -48,6 +48,8 @@
     X(BAD_MESSAGE, "bad_message", "the message does not say what it must")             \
     X(SILENT, "silent", "not heard for too long: presence closed it")                  \
     X(KICKED, "kicked", "an operator or application closed it")                        \
+    X(LOGGED_OUT, "logged_out", "the device said that it leaves")                      \
+    X(UNPROVED, "unproved", "it could not prove who it is")                            \
     X(UNANSWERED, "unanswered", "the service closed it instead of answering")          \
     X(DRAINED, "drained", "the gateway is stopping")
 

@@ -45,6 +45,7 @@ struct terminal {
     uint8_t delivery;           /* enum delivery */
     bool slow : 1;              /* holding its senders did not help: mail is for it */
     bool is_idle : 1;           /* at the front of the offline ones: may be forgotten */
+    bool has_commands : 1;      /* ask commands.h */
     union {
         struct {                   /* while connected */
             uint32_t delivered_ms; /* when its TCP last took something; low half of the
@@ -95,6 +96,7 @@ struct relay_group {
     unsigned count;
     struct hash_key key; /* for ids */
     struct tracker_group *tracker;
+    struct commands_group *commands;
     uint32_t max_devices; /* all shards together; each may exceed it by one */
     _Atomic uint32_t devices;
     uint64_t max_messages, max_bytes; /* of a mailbox: senders are held before these */
@@ -114,6 +116,8 @@ struct relay {
     struct shard *shard;
     struct registry terminals;
     struct tracker *tracker;
+    struct commands *commands;       /* commands.h */
+    struct credentials *credentials; /* credentials.h */
     uint64_t last_position; /* of the newest message accepted here, for any terminal */
     struct mailbox *mailbox;
     struct outbound *to; /* per shard */

@@ -4,7 +4,9 @@
 #include "base/json.h"
 #include "device/presence.h"
 #include "device/registry.h"
+#include "device/ticket.h"
 #include "net/shard.h"
+#include "session/dialect.h"
 
 /* A listener's `ops` are the first part of one of these. */
 struct session_ops {
@@ -17,12 +19,15 @@ struct session_ops {
     void (*show)(const struct conn *c, struct json *j);
     /* Whom it speaks for; NULL: nobody yet. */
     const struct device *(*device)(const struct conn *c);
+    /* Its devices take commands; or NULL. */
+    const struct dialect *dialect;
 };
 
 /* What a listener's `conf` points to begins with this: the protocol's settings follow.
  */
 struct session_settings {
     struct presence_policy presence;
+    struct command_policy commands; /* of a dialect's devices */
 };
 
 static inline const struct presence_policy *presence_policy_of(const struct conn *c)

@@ -78,6 +78,21 @@ bool tracker_is_settled(const struct relay *r);
  * has a rule. May close its connection. */
 void tracker_heard(struct relay *r, struct terminal *t);
 
+/* What it sent of its own accord becomes an event. */
+struct report {
+    uint16_t message, serial;
+    uint8_t version; /* of its header */
+    struct slice body;
+};
+void tracker_reported(struct relay *r, struct terminal *t, const struct report *p);
+
+/* The feed of this shard's events, for who waits until they are safe. */
+struct feed *tracker_feed(const struct relay *r);
+
+/* A ticket's new state becomes an event: kind, from, to, reason, ticket, message and
+ * content are set; the rest is what is known of the device. */
+void tracker_tell(struct relay *r, struct terminal *t, struct event *e);
+
 /* ---- for others to look at: copied, so that it may go to another thread ---- */
 
 #define VIEW_EXTRA 96
@@ -105,7 +120,8 @@ void tracker_view(const struct relay *r, const struct terminal *t,
 #define TRACKER_COUNTERS(X)                                                            \
     X(connections, "connections that said who they are")                               \
     X(forgotten, "devices forgotten")                                                  \
-    X(refused, "devices refused because the table is full")
+    X(refused, "devices refused because the table is full")                            \
+    X(reports, "reports of devices that became events")
 
 struct tracker_stats {
 #define X(name, text) uint64_t name;

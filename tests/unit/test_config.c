@@ -440,7 +440,7 @@ static void a_protocol_that_is_not_known_hides_no_other_mistake(void **state)
            "t.yaml:1:24: `hartbeat` is not known here; did you mean `heartbeat`?\n"
            "    listen: {a: {protocol: hartbeat, receipts: true, max_frame: 1}}\n"
            "                           ^~~~~~~~\n"
-           "    protocol: one of ttms, heartbeat, nbnet\n"
+           "    protocol: one of ttms, heartbeat, device, jt808, nbnet\n"
            "t.yaml:1:61: `1` is too small: the least is 64\n"
            "    listen: {a: {protocol: hartbeat, receipts: true, max_frame: 1}}\n"
            "                                                                ^\n"

@@ -1,0 +1,34 @@
+/* device.h - devices that speak in 7E frames: those that a profile describes
+ * (docs/protocol-device.md), and vehicle terminals (docs/protocol-jt808.md). */
+#pragma once
+
+#include "codec/packages.h"
+#include "codec/profile.h"
+#include "session/session.h"
+
+/* Who may register as a vehicle terminal. */
+#define REGISTRATIONS(X)                                                               \
+    X(OPEN, "open", "any id that is not registered yet")                               \
+    X(LIST, "list", "those of registration_list")                                      \
+    X(CLOSED, "closed", "nobody: those that are registered stay so")
+
+enum registration {
+#define X(name, word, text) REGISTRATION_##name,
+    REGISTRATIONS(X)
+#undef X
+};
+
+/* A listener's settings: what struct listener's `conf` points to. */
+struct device_settings {
+    struct session_settings common;
+    struct framing framing;
+    uint8_t form;           /* enum device_id_form */
+    struct profile profile; /* of device_ops */
+    /* Of vehicle_ops: */
+    uint8_t registration;               /* enum registration */
+    const struct id_list *may_register; /* LIST */
+    struct packages_limits packages;
+};
+
+extern const struct session_ops device_ops;  /* by a profile */
+extern const struct session_ops vehicle_ops; /* JT/T 808 */

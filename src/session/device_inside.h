@@ -1,0 +1,63 @@
+/* device_inside.h - what both kinds of devices share (device_frames.c): cutting,
+ * answering, and who it is. */
+#pragma once
+
+#include "session/device.h"
+#include "session/relay.h"
+
+struct vehicle; /* vehicle.c: what a terminal of JT/T 808 needs beyond this */
+
+/* Moves with the connection to another shard, without `self`. */
+struct device_session {
+    struct terminal *self; /* whom it speaks for; NULL: nobody yet */
+    struct vehicle *vehicle;
+    struct framing_state cut;
+    struct device_head head; /* of its newest good frame: answers have it, too */
+    uint16_t serial;         /* of our next message that is not a command */
+    bool warned_bad;         /* of a bad frame */
+    int16_t state;           /* that it told last; -1: none */
+};
+
+static_assert(sizeof(struct device_session) <= CONN_SESSION_SIZE,
+              "must fit a connection");
+
+static inline struct device_session *device_session_of(const struct conn *c)
+{
+    return (void *)c->session;
+}
+
+static inline const struct device_settings *device_settings_of(const struct conn *c)
+{
+    return c->listener->conf;
+}
+
+/* One good frame. `in` is the input from this frame on, for login_find. False: it was
+ * not used; the connection moved, or is closing. */
+typedef bool device_message(struct conn *c, const struct device_frame *f,
+                            struct slice in);
+
+/* conn_ops.on_input: cuts, decodes, skips bad frames (counted, logged once for each
+ * connection), and tells tracker_heard once. */
+size_t device_input(struct conn *c, struct slice in, bool more_waits,
+                    device_message *on_message);
+
+/* Logs in as this id, if it is not yet: login_find, delivery_attach,
+ * commands_attached. False as above. */
+bool device_log_in(struct conn *c, const struct id *id, struct slice in);
+
+/* Writes one message with the session's head. `ticket`: whose command it is, told to
+ * commands_delivered(); 0: none. `total` 0: not packaged. OK, or ERR_NOMEM: the
+ * connection is closing. */
+MUST_CHECK int device_write(struct conn *c, uint16_t message, uint16_t serial,
+                            uint16_t total, uint16_t number, struct slice body,
+                            uint64_t ticket);
+
+/* dialect.send of both: in packages, if the body is too long for one frame. */
+MUST_CHECK int device_send(struct conn *c, const struct wire_command *w,
+                           uint16_t serial, uint64_t ticket);
+
+/* The other calls of conn_ops and session_ops that both have. */
+void device_on_delivered(void *user, const struct frame_note *note, struct slice bytes);
+void device_on_room(struct conn *c);
+const char *device_describe(const struct conn *c, char *text, size_t size);
+const struct device *device_of(const struct conn *c);
