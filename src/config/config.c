@@ -147,6 +147,9 @@ void config_free(struct config **config)
         free(c->listeners[i].logic);
         free(c->listeners[i].argument);
         free(c->listeners[i].framing.end);
+        free(c->listeners[i].profile_name);
+        free(c->listeners[i].registration_list);
+        free(c->listeners[i].registration_ids);
     }
     free(c->listeners);
     free(c->file);
@@ -156,6 +159,7 @@ void config_free(struct config **config)
     free(c->http_token_file);
     free(c->http_token);
     free(c->http_hosts);
+    free(c->http_sender);
     free(c);
     *config = NULL;
 }

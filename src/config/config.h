@@ -7,14 +7,29 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "codec/device.h"
 #include "codec/frame.h"
+#include "codec/profile.h"
 #include "codec/ttms.h"
 #include "device/presence.h"
+#include "device/ticket.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
 
 enum durability { DURABILITY_OFFLINE, DURABILITY_ALL };
+
+/* Who may register as a vehicle terminal. */
+#define REGISTRATIONS(X)                                                               \
+    X(OPEN, "open", "any id that is not registered yet")                               \
+    X(LIST, "list", "those that `registration_list` names")                            \
+    X(CLOSED, "closed", "nobody; who is registered stays so")
+
+enum registration {
+#define X(name, word, text) REGISTRATION_##name,
+    REGISTRATIONS(X)
+#undef X
+};
 
 /* Where a value stands in the file; line 0: it is a default. */
 struct config_place {
@@ -55,6 +70,18 @@ struct listener_config {
     enum durability durability;
     bool receipts;
     bool reply_heartbeats;
+    /* device, jt808 */
+    uint8_t id_form; /* enum device_id_form */
+    struct command_policy commands;
+    /* device */
+    char *profile_name;
+    struct config_place profile_place;
+    struct profile profile; /* of that name */
+    /* jt808 */
+    uint8_t registration;    /* enum registration */
+    char *registration_list; /* a file; NULL: none */
+    struct config_place registration_place;
+    char *registration_ids; /* what is in it: an id a line */
     /* nbnet */
     char *logic;        /* a built-in service, or a shared object's path */
     char *argument;     /* for its start(); NULL: none */
@@ -86,6 +113,11 @@ struct config {
     int64_t forget_after_ms;
     int64_t restart_grace_ms;
     uint32_t events_keep;
+    uint64_t events_max_bytes;
+
+    uint32_t commands_max_queued;
+    uint32_t commands_max_tickets;
+    int64_t commands_keep_ms;
 
     uint64_t mailbox_max_messages;
     uint64_t mailbox_max_bytes;
@@ -100,6 +132,9 @@ struct config {
     char *http_hosts; /* "a,b" */
     uint32_t http_max_connections;
     uint32_t http_max_per_address;
+    bool http_legacy;
+    char *http_sender; /* of relay messages: eight hex digits */
+    struct config_place http_sender_place;
 
     struct listener_config *listeners;
     size_t listener_count;

@@ -69,6 +69,20 @@ static const struct schema_word framing_words[] = {
     {NULL, 0, NULL},
 };
 
+static const struct schema_word id_words[] = {
+#define X(name, word, text) {word, DEVICE_ID_##name, text},
+    DEVICE_IDS(X)
+#undef X
+        {NULL, 0, NULL},
+};
+
+static const struct schema_word registration_words[] = {
+#define X(name, word, text) {word, REGISTRATION_##name, text},
+    REGISTRATIONS(X)
+#undef X
+        {NULL, 0, NULL},
+};
+
 static const struct schema_word counts_words[] = {
     {"body", FRAMING_COUNTS_BODY, "what the service sees"},
     {"frame", FRAMING_COUNTS_FRAME, "everything, the length field included"},
@@ -112,6 +126,9 @@ static const struct schema_word counts_words[] = {
     (BIT(PROTOCOL_TTMS) | BIT(PROTOCOL_HEARTBEAT) | BIT(PROTOCOL_DEVICE) |             \
      BIT(PROTOCOL_JT808))
 #define OF_DEVICES(default_) .fallback = default_, .only = DEVICES
+/* Those of them that are commanded. */
+#define COMMANDED              (BIT(PROTOCOL_DEVICE) | BIT(PROTOCOL_JT808))
+#define OF_COMMANDED(default_) .fallback = default_, .only = COMMANDED
 #define EACH(ttms_, heartbeat_, device_, jt808_, nbnet_)                               \
     .fallback_of = {[PROTOCOL_TTMS] = ttms_,                                           \
                     [PROTOCOL_HEARTBEAT] = heartbeat_,                                 \
@@ -172,6 +189,12 @@ const struct schema_key schema_keys[] = {
     KEY("http.hosts", TEXTS, http_hosts, "", NULL, NULL, NULL,
         "Names under which clients reach it, besides its address and localhost. A "
         "request with another Host is refused. A list."),
+    KEY("http.legacy", BOOL, http_legacy, "true", NULL, NULL, NULL,
+        "Answer under the addresses of the old server, too: /list/, /status/ID and "
+        "others (docs/http-api.md)."),
+    KEY("http.sender", TEXT, http_sender, "ffffffff", NULL, NULL, NULL,
+        "The id from which relay messages come that are sent over HTTP: eight hex "
+        "digits."),
     KEY("http.max_connections", COUNT, http_max_connections, "1200", "1", "100000",
         NULL, "Connections in all; each takes up to 40 KiB of memory."),
     KEY("http.max_per_address", COUNT, http_max_per_address, "0", "0", "100000", NULL,
@@ -242,6 +265,34 @@ const struct schema_key schema_keys[] = {
              "ends the connection.",
              OF_DEVICES("60s")),
 
+    LISTENER(
+        "id", WORD, id_form, NULL, NULL, id_words,
+        "How a device's id is written. `protocol: device` with one of the bcd forms "
+        "or `jt808`, and no `profile`, means `protocol: jt808`.",
+        .only = COMMANDED, EACH(NULL, NULL, "ascii8", "jt808", NULL)),
+    LISTENER("profile", TEXT, profile_name, NULL, NULL, NULL,
+             "What the device's messages mean: one of `profiles`, or the built-in "
+             "`vending`.",
+             ONLY(DEVICE, "vending")),
+    LISTENER("registration", WORD, registration, NULL, NULL, registration_words,
+             "Who may register as a terminal, and so get a token.",
+             ONLY(JT808, "open")),
+    LISTENER("registration_list", TEXT, registration_list, NULL, NULL, NULL,
+             "A file with an id a line. Read at the start and at a reload.",
+             ONLY(JT808, "")),
+
+    GROUP_OF(COMMANDED, SCHEMA_LISTENER ".commands",
+             "How a device is sent what is asked over HTTP."),
+    LISTENER("commands.in_flight", COUNT, commands.in_flight, "1", "255", NULL,
+             "Commands that may await their answers at once; others wait in order.",
+             OF_COMMANDED("1")),
+    LISTENER("commands.retries", COUNT, commands.retries, "0", "10", NULL,
+             "How often the same bytes are sent again while no answer comes.",
+             .only = COMMANDED, EACH(NULL, NULL, "0", "2", NULL)),
+    LISTENER("commands.retry", DURATION, commands.retry_ms, "100ms", "1h", NULL,
+             "T: a repetition follows after T, the next ones after 2 T and 6 T.",
+             OF_COMMANDED("5s")),
+
     GROUP_OF(BIT(PROTOCOL_NBNET), SCHEMA_LISTENER ".framing",
              "How requests and answers are told apart: a length field, or an end."),
     LISTENER("framing.length", WORD, framing.length, NULL, NULL, framing_words,
@@ -278,6 +329,18 @@ const struct schema_key schema_keys[] = {
     GROUP("events", "The log of what happened to devices."),
     KEY("events.keep", COUNT, events_keep, "100000", "100", "10000000", NULL,
         "How many of the newest events are kept, in memory and on disk."),
+    KEY("events.max_bytes", SIZE, events_max_bytes, "64MiB", "1MiB", "64GiB", NULL,
+        "... and how many bytes of them."),
+
+    GROUP("commands", "What is asked of devices over HTTP."),
+    KEY("commands.max_queued", COUNT, commands_max_queued, "100", "1", "100000", NULL,
+        "Commands of one device that wait or await their answers."),
+    KEY("commands.max_tickets", COUNT, commands_max_tickets, "100000", "1", "10000000",
+        NULL, "Tickets in all, those that are over included."),
+    KEY("commands.keep", DURATION, commands_keep_ms, "1h", "1s", "365d", NULL,
+        "For how long a ticket that is over is remembered. When there are too many, "
+        "the "
+        "oldest of them go first."),
 
     GROUP("mailbox",
           "Messages that wait for terminals. At a limit the new message is "

@@ -4,19 +4,8 @@
 
 #include "codec/packages.h"
 #include "codec/profile.h"
+#include "config/config.h"
 #include "session/session.h"
-
-/* Who may register as a vehicle terminal. */
-#define REGISTRATIONS(X)                                                               \
-    X(OPEN, "open", "any id that is not registered yet")                               \
-    X(LIST, "list", "those of registration_list")                                      \
-    X(CLOSED, "closed", "nobody: those that are registered stay so")
-
-enum registration {
-#define X(name, word, text) REGISTRATION_##name,
-    REGISTRATIONS(X)
-#undef X
-};
 
 /* A listener's settings: what struct listener's `conf` points to. */
 struct device_settings {

@@ -59,11 +59,22 @@ static void without_a_file_each_protocol_has_a_listener_on_loopback(void **state
     assert_string_equal(c->data_dir, "./holdfast-data");
     assert_null(c->user);
     assert_null(c->file);
-    assert_int_equal(c->listener_count, 3);
-    assert_string_equal(c->listeners[2].name, "answers");
-    assert_int_equal(c->listeners[2].protocol, PROTOCOL_NBNET);
-    assert_int_equal(c->listeners[2].framing.made.length.digits, 10);
-    assert_int_equal(c->listeners[2].framing.made.max_frame, (16 << 20) + 10);
+    assert_int_equal(c->listener_count, 5);
+    assert_string_equal(c->listeners[4].name, "answers");
+    assert_int_equal(c->listeners[4].protocol, PROTOCOL_NBNET);
+    assert_int_equal(c->listeners[4].framing.made.length.digits, 10);
+    assert_int_equal(c->listeners[4].framing.made.max_frame, (16 << 20) + 10);
+    assert_string_equal(c->listeners[3].name, "vehicles");
+    assert_int_equal(c->listeners[3].protocol, PROTOCOL_JT808);
+    assert_int_equal(c->listeners[3].id_form, DEVICE_ID_JT808);
+    assert_int_equal(c->listeners[3].registration, REGISTRATION_OPEN);
+    assert_int_equal(c->listeners[3].commands.retries, 2);
+    assert_string_equal(c->listeners[3].address_text, "127.0.0.1:6808");
+    assert_string_equal(c->listeners[2].name, "devices");
+    assert_int_equal(c->listeners[2].protocol, PROTOCOL_DEVICE);
+    assert_int_equal(c->listeners[2].id_form, DEVICE_ID_ASCII8);
+    assert_int_equal(c->listeners[2].presence.rule, PRESENCE_RULE_TIMEOUT);
+    assert_string_equal(c->listeners[2].address_text, "127.0.0.1:8001");
     assert_string_equal(c->listeners[1].name, "clients");
     assert_int_equal(c->listeners[1].protocol, PROTOCOL_HEARTBEAT);
     assert_string_equal(c->listeners[1].address_text, "127.0.0.1:14000");
@@ -144,7 +155,7 @@ static void a_group_with_all_its_keys_commented_out_is_fine(void **state)
     assert_int_equal(c->output_limit, 1 << 20);
     config_free(&c);
     c = load("{}");
-    assert_int_equal(c->listener_count, 3);
+    assert_int_equal(c->listener_count, 5);
     config_free(&c);
 }
 
@@ -581,7 +592,9 @@ static void a_file_without_keys_is_refused(void **state)
                       "    write `key: value` lines\n");
 }
 
-#define ANSWERS "answers: {protocol: nbnet}}"
+#define OTHERS                                                                         \
+    "devices: {protocol: device}, vehicles: {protocol: jt808}, answers: {protocol: "   \
+    "nbnet}}"
 
 static void a_reload_knows_what_is_new_to_the_worker(void **state)
 {
@@ -594,9 +607,9 @@ static void a_reload_knows_what_is_new_to_the_worker(void **state)
         {"supervisor: {max_restarts: 5, stuck_timeout: 3s, max_restart_delay: 1s}",
          true},
         {"listen: {terminals: {protocol: ttms}, clients: {protocol: "
-         "heartbeat}, " ANSWERS,
+         "heartbeat}, " OTHERS,
          true},
-        {"listen: {terminals: {protocol: ttms}, " ANSWERS, false},
+        {"listen: {terminals: {protocol: ttms}, " OTHERS, false},
         {"listen: {terminals: {protocol: ttms}, clients: {protocol: heartbeat},"
          " answers: {protocol: nbnet, framing: {digits: 9}}}",
          false},
@@ -605,18 +618,18 @@ static void a_reload_knows_what_is_new_to_the_worker(void **state)
         {"data_dir: /x", false},
         {"mailbox: {max_age: 8d}", false},
         {"listen: {terminals: {protocol: ttms, receipts: true},"
-         " clients: {protocol: heartbeat}, " ANSWERS,
+         " clients: {protocol: heartbeat}, " OTHERS,
          false},
         {"listen: {terminals: {protocol: ttms, address: '127.0.0.1:1'},"
-         " clients: {protocol: heartbeat}, " ANSWERS,
+         " clients: {protocol: heartbeat}, " OTHERS,
          false},
-        {"listen: {other: {protocol: ttms}, clients: {protocol: heartbeat}, " ANSWERS,
+        {"listen: {other: {protocol: ttms}, clients: {protocol: heartbeat}, " OTHERS,
          false},
         {"listen: {terminals: {protocol: ttms}, clients: {protocol: heartbeat},"
          " answers: {protocol: nbnet}, b: {protocol: ttms, address: '[::1]:1'}}",
          false},
         {"listen: {terminals: {protocol: ttms}, clients: {protocol: heartbeat,"
-         " presence: {strikes: 4}}, " ANSWERS,
+         " presence: {strikes: 4}}, " OTHERS,
          false},
     };
     struct config *a = load("{}");

@@ -61,10 +61,8 @@ static void path_in_example(const struct schema_key *key, uint8_t protocol, char
                             size_t size)
 {
     static const char *const listeners[PROTOCOL_LIMIT] = {
-        [PROTOCOL_TTMS] = "terminals",
-        [PROTOCOL_HEARTBEAT] = "clients",
-        [PROTOCOL_DEVICE] = "devices",
-        [PROTOCOL_JT808] = "vehicles",
+        [PROTOCOL_TTMS] = "terminals", [PROTOCOL_HEARTBEAT] = "clients",
+        [PROTOCOL_DEVICE] = "devices", [PROTOCOL_JT808] = "vehicles",
         [PROTOCOL_NBNET] = "answers",
     };
     const char *rest = key->path;
