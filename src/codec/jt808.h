@@ -82,7 +82,7 @@ struct jt808_answer { /* 0001, 8001 */
 };
 MUST_CHECK int jt808_read_answer(struct slice body, struct jt808_answer *out);
 
-/* 0102: the token, borrowed from the body. `version` is the header's, 0 for 2013. */
+/* 0102: the token, borrowed from the body. */
 MUST_CHECK int jt808_read_token(struct slice body, bool is_2019, struct slice *token);
 
 /* 0005: serial of the first package, and the numbers asked for, at most `room`. */
