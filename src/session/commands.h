@@ -124,6 +124,7 @@ struct order {
     int64_t
         wait_ms; /* CREATE, SHOW: until the ticket is over. Without a ttl, its life */
     uint64_t ticket; /* SHOW, CANCEL */
+    uint32_t limit;  /* LIST: at most so many, the newest */
     /* CREATE */
     struct command command;
     struct buf args; /* command.args points into it; the sender frees it */
@@ -134,15 +135,15 @@ struct order {
     char key[IDEMPOTENCY_KEY_MAX + 1]; /* empty: none. The ticket that was made with it
                                           before is returned instead of a new one */
     /* What came of it. OK: views[0..count) hold it. ERR_NOTFOUND: no such device or
-     * ticket. ERR_EXISTS: the id exists in several protocols. ERR_INVALID,
-     * ERR_TOO_LARGE: `why` says what is wrong with the command. ERR_FULL: a queue or
-     * table is full. ERR_BUSY: CANCEL: it was sent already. ERR_MALFORMED: the key was
-     * used for another command. ERR_NOSPACE, ERR_IO: the store fails. ERR_CLOSED:
-     * the gateway is ending. */
+     * ticket; with a `why`: its protocol has no such command. ERR_EXISTS: the id exists
+     * in several protocols. ERR_INVALID, ERR_TOO_LARGE: `why` says what is wrong with
+     * the command. ERR_FULL: a queue or table is full. ERR_BUSY: CANCEL: it was sent
+     * already. ERR_MALFORMED: the key was used for another command. ERR_NOSPACE,
+     * ERR_IO: the store fails. ERR_CLOSED: the gateway is ending. */
     int rc;
     bool is_known; /* the ticket of that key, made before */
     char why[DIALECT_WHY_SIZE];
-    struct ticket_view view;   /* CREATE, SHOW, CANCEL */
+    struct ticket_view view;   /* CREATE, SHOW, CANCEL (also with ERR_BUSY) */
     struct ticket_view *views; /* LIST, newest first; the sender frees them */
     size_t count;
 };
