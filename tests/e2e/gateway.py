@@ -3,6 +3,8 @@
     gateway.start()              waits until it says that it is ready
     gateway.terminal(7)          a connected terminal (terminal.py)
     gateway.client()             a connected heartbeat client (heartbeat.py)
+    gateway.device("T9000010")   a connected vending machine (devices.py)
+    gateway.vehicle("139...")    a connected terminal of JT/T 808 (vehicles.py)
     gateway.api                  its HTTP API (api.py)
     gateway.kill_worker()        SIGKILL to the process that serves
     gateway.kill()               SIGKILL to everything at once
@@ -21,8 +23,10 @@ from collections import namedtuple
 from pathlib import Path
 
 from api import Api
+from devices import Device
 from heartbeat import Client
 from terminal import Terminal, wait_until
+from vehicles import Vehicle
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("HOLDFAST", ROOT / "build" / "holdfast")).absolute()
@@ -239,6 +243,18 @@ class Gateway:
         client = Client(self.address(listener), **options).connect()
         self.terminals.append(client)
         return client
+
+    def device(self, own="T9000010", listener="devices", **options):
+        """A connected vending machine; it has not logged in yet."""
+        device = Device(self.address(listener), own, **options).connect()
+        self.terminals.append(device)
+        return device
+
+    def vehicle(self, phone="13912344329", listener="vehicles", **options):
+        """A connected terminal of JT/T 808; it has neither registered nor authenticated."""
+        vehicle = Vehicle(self.address(listener), phone, **options).connect()
+        self.terminals.append(vehicle)
+        return vehicle
 
     @property
     def api(self):
