@@ -174,6 +174,26 @@ void json_time(struct json *j, int64_t wall_ms)
     put_value(j, text);
 }
 
+void json_hex(struct json *j, struct slice bytes)
+{
+    uint8_t *to;
+
+    begin_value(j);
+    put_words(j, "\"");
+    if (!j->failed && bytes.size) {
+        if (!(to = buf_try_reserve(j->out, 2 * bytes.size))) {
+            j->failed = true;
+            return;
+        }
+        for (size_t i = 0; i < bytes.size; i++) {
+            *to++ = (uint8_t) "0123456789abcdef"[bytes.data[i] >> 4];
+            *to++ = (uint8_t) "0123456789abcdef"[bytes.data[i] & 15];
+        }
+        buf_commit(j->out, 2 * bytes.size);
+    }
+    put_words(j, "\"");
+}
+
 void json_raw(struct json *j, struct slice value)
 {
     begin_value(j);

@@ -36,5 +36,8 @@ void json_none(struct json *j);
 /* Wall-clock milliseconds as RFC 3339 in UTC, "2026-11-21T11:20:40.123Z"; 0: null. */
 void json_time(struct json *j, int64_t wall_ms);
 
+/* Bytes as a text of lower-case hex digits. */
+void json_hex(struct json *j, struct slice bytes);
+
 /* One value, written already. */
 void json_raw(struct json *j, struct slice value);

@@ -1,10 +1,9 @@
 #include "cli/field.h"
 
 #include "base/clock.h"
+#include "base/rfc3339.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
-#include <time.h>
 
 const char *field_raw(const json_t *object, const char *name)
 {
@@ -36,28 +35,12 @@ const char *field_number(const json_t *object, const char *name)
                : "";
 }
 
-/* RFC 3339 as the API writes it: in UTC, with or without a fraction. */
-static int64_t parse_time(const char *text)
-{
-    struct tm tm = {0};
-    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-    double fraction = 0;
-    char *end;
-
-    if (!rest)
-        return 0;
-    if (*rest == '.') {
-        fraction = strtod(rest, &end);
-        rest = end;
-    }
-    if (strcmp(rest, "Z") != 0 || !(fraction < 1))
-        return 0;
-    return (int64_t)timegm(&tm) * 1000 + (int64_t)(fraction * 1000 + 0.5);
-}
-
 int64_t field_time(const json_t *object, const char *name)
 {
-    return parse_time(field_raw(object, name));
+    const char *text = field_raw(object, name);
+    int64_t time_ms;
+
+    return rfc3339_read(slice_of(text, strlen(text)), &time_ms) == OK ? time_ms : 0;
 }
 
 const char *field_since(const json_t *object, const char *name, enum output output)

@@ -68,6 +68,18 @@ static void what_is_not_utf8_is_replaced_byte_by_byte(void **state)
     }
 }
 
+static void bytes_become_pairs_of_digits(void **state)
+{
+    struct json j = fresh();
+
+    (void)state;
+    json_open(&j, '[');
+    json_hex(&j, slice_of("\x00\x7e\xff", 3));
+    json_hex(&j, slice_of(NULL, 0));
+    json_close(&j, ']');
+    assert_says(&j, "[\"007eff\",\"\"]");
+}
+
 static void times_are_rfc_3339(void **state)
 {
     struct json j = fresh();
@@ -86,6 +98,7 @@ int main(void)
         cmocka_unit_test(commas_stand_between_values_only),
         cmocka_unit_test(what_must_not_stand_in_a_string_is_escaped),
         cmocka_unit_test(what_is_not_utf8_is_replaced_byte_by_byte),
+        cmocka_unit_test(bytes_become_pairs_of_digits),
         cmocka_unit_test(times_are_rfc_3339),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
