@@ -46,13 +46,23 @@ static const char *in_dir(const char *name)
     return path;
 }
 
+static void clean(void);
+
+static void leave(void)
+{
+    clean();
+    (void)rmdir(in_dir("mailbox"));
+    (void)rmdir(dir);
+}
+
 static void prepare(void)
 {
     if (dir[0])
         return;
-    snprintf(dir, sizeof(dir), "/dev/shm/fuzz_pages.%d", (int)getpid());
-    if (mkdir(dir, 0700) < 0 || mkdir(in_dir("mailbox"), 0700) < 0)
+    snprintf(dir, sizeof(dir), "/dev/shm/fuzz_pages.XXXXXX");
+    if (!mkdtemp(dir) || mkdir(in_dir("mailbox"), 0700) < 0)
         abort();
+    (void)atexit(leave);
     log_redirect(open("/dev/null", O_WRONLY | O_CLOEXEC));
 }
 
