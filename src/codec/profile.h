@@ -8,6 +8,7 @@
 #include "base/compiler.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define PROFILE_NAME_MAX     31
@@ -23,9 +24,13 @@ struct profile_command {
      * the one that is waited for. */
     uint16_t serial;
     bool has_serial;
-    uint8_t size;
+    uint8_t size; /* of what follows directly */
     uint8_t body[PROFILE_BODY_MAX];
 };
+
+_Static_assert(offsetof(struct profile_command, body) ==
+                   offsetof(struct profile_command, size) + 1,
+               "configured as one: a count and so many bytes");
 
 struct profile_state {
     uint8_t code;

@@ -18,26 +18,34 @@ static bool is_same_value(const struct schema_key *key, const void *a, const voi
     return memcmp(left, right, key->size) == 0;
 }
 
-static bool are_same_keys(bool of_listener, const void *a, const void *b)
+static bool are_same_keys(enum schema_owner owner, const void *a, const void *b)
 {
     for (size_t i = 0; i < schema_key_count; i++) {
         const struct schema_key *key = &schema_keys[i];
 
-        if (key->type != SCHEMA_GROUP && !key->live &&
-            schema_is_of_listener(key) == of_listener && !is_same_value(key, a, b))
+        if (key->type != SCHEMA_GROUP && key->type != SCHEMA_NAMED && !key->live &&
+            schema_owner(key) == owner && !is_same_value(key, a, b))
             return false;
     }
     return true;
 }
 
+static bool are_same_listeners(const struct listener_config *a,
+                               const struct listener_config *b)
+{
+    return is_same_text(a->name, b->name) && are_same_keys(SCHEMA_OF_LISTENER, a, b) &&
+           memcmp(&a->profile, &b->profile, sizeof(a->profile)) == 0 &&
+           is_same_text(a->registration_ids, b->registration_ids);
+}
+
 bool config_is_same_work(const struct config *a, const struct config *b)
 {
-    if (!are_same_keys(false, a, b) || a->listener_count != b->listener_count ||
+    if (!are_same_keys(SCHEMA_OF_CONFIG, a, b) ||
+        a->listener_count != b->listener_count ||
         !is_same_text(a->http_token, b->http_token))
         return false;
     for (size_t i = 0; i < a->listener_count; i++) {
-        if (!is_same_text(a->listeners[i].name, b->listeners[i].name) ||
-            !are_same_keys(true, &a->listeners[i], &b->listeners[i]))
+        if (!are_same_listeners(&a->listeners[i], &b->listeners[i]))
             return false;
     }
     return true;

@@ -3,6 +3,7 @@
 #include "config/http.h"
 #include "config/read.h"
 #include "config/text.h"
+#include "config/vehicles.h"
 
 #include <arpa/inet.h>
 #include <libfyaml.h>
@@ -120,7 +121,8 @@ int config_load(const char *file, FILE *errors, struct config **out)
     } else {
         read_default_listeners(&r);
     }
-    if ((rc = r.rc) < 0 || (rc = http_check(&r)) < 0)
+    read_find_profiles(&r);
+    if ((rc = r.rc) < 0 || (rc = http_check(&r)) < 0 || (rc = vehicles_check(&r)) < 0)
         goto fail;
     if (r.problems.count > 0) {
         rc = ERR_INVALID;
@@ -152,6 +154,7 @@ void config_free(struct config **config)
         free(c->listeners[i].registration_ids);
     }
     free(c->listeners);
+    free(c->profiles);
     free(c->file);
     free(c->data_dir);
     free(c->user);

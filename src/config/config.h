@@ -136,6 +136,9 @@ struct config {
     char *http_sender; /* of relay messages: eight hex digits */
     struct config_place http_sender_place;
 
+    struct profile *profiles; /* those of the file */
+    size_t profile_count;
+
     struct listener_config *listeners;
     size_t listener_count;
 };

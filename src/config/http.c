@@ -83,6 +83,11 @@ int http_check(struct reading *r)
                            "`http` has the address of `%s`, %s", o->name,
                            o->address_text);
     }
+    if (strspn(r->config->http_sender, "0123456789abcdefABCDEF") != 8 ||
+        strlen(r->config->http_sender) != 8)
+        problem_report(&r->problems, r->config->http_sender_place,
+                       "sender: an id of relay terminals; default ffffffff",
+                       "`%s` is not eight hexadecimal digits", r->config->http_sender);
     if (r->config->http_token_file)
         return open_token(r);
     if (l->address_size > 0 && !config_is_loopback(l))

@@ -40,22 +40,23 @@ static void set_scalar(struct reading *r, const struct schema_key *key,
             return;
         }
     } else if (read_is_empty(node) || (text && !*text)) {
-        snprintf(error.what, sizeof(error.what), "`%s` has no value", schema_name(key));
+        snprintf(error.what, sizeof(error.what), "`%s` has no value",
+                 schema_shown(key));
     } else if (node && fy_node_is_scalar(node) && fy_node_is_alias(node)) {
         snprintf(error.what, sizeof(error.what), "aliases are not used here");
     } else {
         snprintf(error.what, sizeof(error.what), "`%s` wants a single value",
-                 schema_name(key));
+                 schema_shown(key));
     }
     value_describe(key, allowed, sizeof(allowed));
     fallback = value_default(key, r->protocol);
-    snprintf(advice, sizeof(advice), "%s: %s%s%s", schema_name(key), allowed,
+    snprintf(advice, sizeof(advice), "%s: %s%s%s", schema_shown(key), allowed,
              fallback ? "; default " : "", fallback ? fallback : "");
     problem_report(&r->problems, place, advice, "%s", error.what);
 }
 
-static void set_value(struct reading *r, const struct schema_key *key,
-                      struct fy_node_pair *pair, void *owner)
+void read_value(struct reading *r, const struct schema_key *key,
+                struct fy_node_pair *pair, void *owner)
 {
     struct fy_node *value = fy_node_pair_value(pair);
     void *position = NULL;
@@ -86,6 +87,12 @@ static void note_place(struct reading *r, const struct schema_key *key,
         r->config->http_token_file_place = place;
     else if (schema_is_child(key, SCHEMA_LISTENER ".framing"))
         ((struct listener_config *)owner)->framing.place = place;
+    else if (strcmp(key->path, SCHEMA_LISTENER ".profile") == 0)
+        ((struct listener_config *)owner)->profile_place = place;
+    else if (strcmp(key->path, SCHEMA_LISTENER ".registration_list") == 0)
+        ((struct listener_config *)owner)->registration_place = place;
+    else if (strcmp(key->path, "http.sender") == 0)
+        r->config->http_sender_place = place;
     else if (strcmp(key->path, "data_dir") == 0)
         r->config->data_dir_place = place;
     else if (strcmp(key->path, "user") == 0)
@@ -191,18 +198,41 @@ bool read_enters(struct reading *r, const char *what, struct fy_node_pair *pair)
     return false;
 }
 
-void read_set_defaults(struct reading *r, bool of_listener, void *owner)
+void read_set_defaults(struct reading *r, enum schema_owner whose, void *owner)
 {
     for (size_t i = 0; i < schema_key_count && r->rc == OK; i++) {
         const struct schema_key *key = &schema_keys[i];
         const char *fallback = schema_fallback(key, r->protocol);
         struct value_error error;
 
-        if (fallback && schema_is_of_listener(key) == of_listener &&
-            schema_has(key, r->protocol))
+        if (fallback && schema_owner(key) == whose && schema_has(key, r->protocol))
             r->rc = value_set(key, fallback, owner, &error);
     }
     assert(r->rc != ERR_INVALID); /* the table contradicts itself */
+}
+
+static void read_named(struct reading *r, const struct schema_key *key,
+                       struct fy_node_pair *pair, void *owner)
+{
+    if (strcmp(key->path, SCHEMA_LISTEN) == 0)
+        read_listeners(r, pair);
+    else if (strcmp(key->path, SCHEMA_PROFILES) == 0)
+        read_profiles(r, pair);
+    else
+        read_in_profile(r, key, pair, owner);
+}
+
+static void read_key(struct reading *r, const struct schema_key *key,
+                     struct fy_node_pair *pair, void *owner)
+{
+    if (key->type == SCHEMA_NAMED) {
+        read_named(r, key, pair, owner);
+    } else if (key->type != SCHEMA_GROUP) {
+        read_value(r, key, pair, owner);
+        note_place(r, key, pair, owner);
+    } else if (read_enters(r, schema_name(key), pair)) {
+        read_keys(r, key->path, fy_node_pair_value(pair), owner);
+    }
 }
 
 void read_keys(struct reading *r, const char *parent, struct fy_node *mapping,
@@ -215,50 +245,23 @@ void read_keys(struct reading *r, const char *parent, struct fy_node *mapping,
         const char *name = read_name(r, mapping, pair);
         const struct schema_key *key = name ? schema_find(parent, name) : NULL;
 
-        if (!name)
-            continue;
-        if (!key) {
-            report_unknown(r, parent, name, place_of(fy_node_pair_key(pair)));
-        } else if (!schema_has(key, r->protocol)) {
+        if (key && schema_has(key, r->protocol))
+            read_key(r, key, pair, owner);
+        else if (key)
             report_foreign(r, key, place_of(fy_node_pair_key(pair)));
-        } else if (key->type == SCHEMA_GROUP) {
-            if (read_enters(r, name, pair))
-                read_keys(r, key->path, fy_node_pair_value(pair), owner);
-        } else {
-            set_value(r, key, pair, owner);
-            note_place(r, key, pair, owner);
-        }
+        else if (name)
+            report_unknown(r, parent, name, place_of(fy_node_pair_key(pair)));
     }
 }
 
 void read_defaults(struct reading *r)
 {
-    read_set_defaults(r, false, r->config);
+    read_set_defaults(r, SCHEMA_OF_CONFIG, r->config);
 }
 
 void read_tree(struct reading *r, struct fy_node *root)
 {
-    void *position = NULL;
-    struct fy_node_pair *pair;
-
     if (!fy_node_mapping_lookup_value_by_simple_key(root, SCHEMA_LISTEN, FY_NT))
         read_default_listeners(r);
-    while (r->rc == OK && (pair = fy_node_mapping_iterate(root, &position))) {
-        const char *name = read_name(r, root, pair);
-        const struct schema_key *key = name ? schema_find("", name) : NULL;
-
-        if (!name)
-            continue;
-        if (!key) {
-            report_unknown(r, "", name, place_of(fy_node_pair_key(pair)));
-        } else if (strcmp(key->path, SCHEMA_LISTEN) == 0) {
-            read_listeners(r, pair);
-        } else if (key->type == SCHEMA_GROUP) {
-            if (read_enters(r, name, pair))
-                read_keys(r, name, fy_node_pair_value(pair), r->config);
-        } else {
-            set_value(r, key, pair, r->config);
-            note_place(r, key, pair, r->config);
-        }
-    }
+    read_keys(r, "", root, r->config);
 }

@@ -17,6 +17,9 @@ void read_defaults(struct reading *r);
 /* Those that exist without `listen`. */
 void read_default_listeners(struct reading *r);
 
+/* When all is read: the profile that each listener means. */
+void read_find_profiles(struct reading *r);
+
 /* `root` is a mapping. Problems are reported and counted; look at r->rc too. */
 void read_tree(struct reading *r, struct fy_node *root);
 

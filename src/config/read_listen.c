@@ -25,13 +25,13 @@ static struct listener_config *add_listener(struct reading *r, const char *name,
     if (!(l->name = strdup(name)))
         r->rc = ERR_NOMEM;
     r->protocol = protocol;
-    read_set_defaults(r, true, l);
+    read_set_defaults(r, SCHEMA_OF_LISTENER, l);
     r->protocol = 0;
     return r->rc == OK ? l : NULL;
 }
 
 /* Names appear in logs, metrics and paths. */
-static bool is_listener_name(const char *name)
+bool read_is_plain_name(const char *name)
 {
     size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz"
                             "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
@@ -62,6 +62,10 @@ static void check_listener(struct reading *r, struct listener_config *l,
                            "`%s` has the address of `%s`, %s", l->name, o->name,
                            o->address_text);
     }
+    if (l->protocol == PROTOCOL_JT808 && l->id_form == DEVICE_ID_ASCII8)
+        problem_report(&r->problems, name_place,
+                       "write jt808, bcd6 or bcd10; or `protocol: device`",
+                       "`%s` has `id: ascii8`, which JT/T 808 has not", l->name);
     if (l->protocol == PROTOCOL_NBNET &&
         (wrong = framing_make(&l->framing, l->max_frame)))
         problem_report(&r->problems,
@@ -70,18 +74,31 @@ static void check_listener(struct reading *r, struct listener_config *l,
                        wrong);
 }
 
-/* What the other keys mean, and which there are, depends on it. 0: no known one; the
- * walk over all keys reports that. */
-static uint8_t protocol_of(struct fy_node *listener)
+static bool peek(struct fy_node *listener, const char *name,
+                 struct listener_config *found)
 {
-    const struct schema_key *key = schema_find(SCHEMA_LISTENER, "protocol");
-    struct fy_node *value =
-        fy_node_mapping_lookup_value_by_simple_key(listener, "protocol", FY_NT);
-    const char *text = read_text(value);
-    struct listener_config found = {0};
+    const struct schema_key *key = schema_find(SCHEMA_LISTENER, name);
+    const char *text =
+        read_text(fy_node_mapping_lookup_value_by_simple_key(listener, name, FY_NT));
     struct value_error error;
 
-    return text && value_set(key, text, &found, &error) == OK ? found.protocol : 0;
+    return text && value_set(key, text, found, &error) == OK;
+}
+
+/* What the other keys mean, and which there are, depends on it. 0: no known one; the
+ * walk over all keys reports that. Devices whose ids are those of JT/T 808 speak that,
+ * unless a profile says what they speak. */
+static uint8_t protocol_of(struct fy_node *listener)
+{
+    struct listener_config found = {.id_form = DEVICE_ID_ASCII8};
+
+    if (!peek(listener, "protocol", &found))
+        return 0;
+    if (found.protocol == PROTOCOL_DEVICE && peek(listener, "id", &found) &&
+        found.id_form != DEVICE_ID_ASCII8 &&
+        !fy_node_mapping_lookup_value_by_simple_key(listener, "profile", FY_NT))
+        return PROTOCOL_JT808;
+    return found.protocol;
 }
 
 static void read_listener(struct reading *r, struct fy_node *mapping,
@@ -94,7 +111,7 @@ static void read_listener(struct reading *r, struct fy_node *mapping,
 
     if (!name)
         return;
-    if (!is_listener_name(name)) {
+    if (!read_is_plain_name(name)) {
         problem_report(&r->problems, place, "a-z, A-Z, 0-9, _, - and ., at most 31",
                        "`%s` cannot be the name of a listener", name);
         return;
@@ -111,6 +128,8 @@ static void read_listener(struct reading *r, struct fy_node *mapping,
     r->protocol = l->protocol;
     if (!read_is_empty(value))
         read_keys(r, SCHEMA_LISTENER, value, l);
+    if (r->protocol)
+        l->protocol = r->protocol; /* it may have been written as `device` */
     r->protocol = 0;
     check_listener(r, l, place);
 }

@@ -46,7 +46,7 @@ static const char *describe_default(const struct schema_key *key, const char *qu
     const char *all = value_default(key, 0);
     size_t n = 0;
 
-    snprintf(out, size, "must be given");
+    snprintf(out, size, key->may_lack ? "not set by default" : "must be given");
     if (all)
         snprintf(out, size, "default %s%s%s", quote, all, quote);
     for (uint8_t i = 1; i < PROTOCOL_LIMIT && n < size; i++) {
@@ -62,7 +62,7 @@ static void print_key(FILE *out, const struct schema_key *key)
 {
     char text[VALUE_MESSAGE_MAX];
 
-    fprintf(out, "- `%s`%s: ", schema_name(key),
+    fprintf(out, "- `%s`%s: ", schema_shown(key),
             describe_owners(key, text, sizeof(text)));
     fprintf(out, "%s%s\n", describe_default(key, "`", text, sizeof(text)),
             key->live ? ", live" : "");
@@ -76,24 +76,32 @@ static void print_key(FILE *out, const struct schema_key *key)
     }
 }
 
-/* What is below `listen.*`: "" for that itself, NULL for what is elsewhere. */
-static const char *path_in_listener(const char *path)
+/* Names of the user's choice are shown as NAME, between `before` and `after`. */
+static void print_path(FILE *out, const char *path, const char *before,
+                       const char *after)
 {
-    size_t n = strlen(SCHEMA_LISTENER);
+    for (; *path; path++) {
+        if (*path == '*')
+            fprintf(out, "%sNAME%s", before, after);
+        else
+            fputc(*path, out);
+    }
+}
 
-    return strncmp(path, SCHEMA_LISTENER, n) == 0 ? path + n : NULL;
+/* Of its own: else another group follows. */
+static bool has_keys(const struct schema_key *group)
+{
+    return schema_is_child(group + 1, group->path) && group[1].type != SCHEMA_GROUP &&
+           group[1].type != SCHEMA_NAMED;
 }
 
 static void print_group(FILE *out, const struct schema_key *group)
 {
-    const char *inside = path_in_listener(group->path);
-
-    if (inside)
-        fprintf(out, "\n## " SCHEMA_LISTEN ".NAME%s\n\n", inside);
-    else
-        fprintf(out, "\n## %s\n\n", group->path);
+    fputs("\n## ", out);
+    print_path(out, group->path, "", "");
+    fputs("\n\n", out);
     wrap(out, group->help, "");
-    if (strcmp(group->path, SCHEMA_LISTEN) != 0)
+    if (has_keys(group))
         fputc('\n', out);
 }
 
@@ -103,7 +111,7 @@ void config_print_reference(FILE *out)
     for (size_t i = 0; i < schema_key_count; i++) {
         const struct schema_key *key = &schema_keys[i];
 
-        if (key->type == SCHEMA_GROUP)
+        if (key->type == SCHEMA_GROUP || key->type == SCHEMA_NAMED)
             print_group(out, key);
         else
             print_key(out, key);
@@ -125,12 +133,8 @@ static void print_roff(FILE *out, const char *text)
 
 static void print_roff_path(FILE *out, const char *path)
 {
-    const char *inside = path_in_listener(path);
-
-    if (inside)
-        fprintf(out, SCHEMA_LISTEN ".\\fINAME\\fB%s\n", inside);
-    else
-        fprintf(out, "%s\n", path);
+    print_path(out, path, "\\fI", "\\fB");
+    fputc('\n', out);
 }
 
 static void print_roff_key(FILE *out, const struct schema_key *key)
@@ -160,7 +164,7 @@ void config_print_manual(FILE *out)
     for (size_t i = 0; i < schema_key_count; i++) {
         const struct schema_key *key = &schema_keys[i];
 
-        if (key->type != SCHEMA_GROUP) {
+        if (key->type != SCHEMA_GROUP && key->type != SCHEMA_NAMED) {
             print_roff_key(out, key);
         } else if (strcmp(key->path, SCHEMA_LISTENER) != 0) {
             fputs(".SS ", out);

@@ -95,6 +95,10 @@ static const struct schema_word counts_words[] = {
     {                                                                                  \
         .path = path_, .type = SCHEMA_GROUP, .help = help_                             \
     }
+#define NAMED(path_, help_)                                                            \
+    {                                                                                  \
+        .path = path_, .type = SCHEMA_NAMED, .help = help_                             \
+    }
 /* Of listeners with these protocols. */
 #define GROUP_OF(only_, path_, help_)                                                  \
     {                                                                                  \
@@ -118,6 +122,12 @@ static const struct schema_word counts_words[] = {
         .path = SCHEMA_LISTENER "." name_, .type = SCHEMA_##type_,                     \
         IN(listener_config, field_), .min = min_, .max = max_, .words = words_,        \
         .help = help_, __VA_ARGS__                                                     \
+    }
+/* In a profile, or in what it consists of: there are no defaults. */
+#define PART(path_, type_, owner_, field_, min_, max_, may_lack_, help_)               \
+    {                                                                                  \
+        .path = path_, .type = SCHEMA_##type_, IN(owner_, field_), .min = min_,        \
+        .max = max_, .help = help_, .may_lack = may_lack_                              \
     }
 #define ALL(default_)            .fallback = default_
 #define ONLY(protocol, default_) .fallback = default_, .only = BIT(PROTOCOL_##protocol)
@@ -200,7 +210,7 @@ const struct schema_key schema_keys[] = {
     KEY("http.max_per_address", COUNT, http_max_per_address, "0", "0", "100000", NULL,
         "Connections from one IP address. 0: no limit."),
 
-    GROUP("listen", "The ports. Any number, each under a name of your choice. Without "
+    NAMED("listen", "The ports. Any number, each under a name of your choice. Without "
                     "this group: `terminals` and `clients`, one for each protocol."),
     GROUP(SCHEMA_LISTENER, "One port."),
     LISTENER(
@@ -316,6 +326,35 @@ const struct schema_key schema_keys[] = {
              "Processes that serve it. 0: one per core that we may run on.",
              ONLY(NBNET, "0")),
 
+    NAMED(
+        SCHEMA_PROFILES,
+        "What the messages of devices mean, each profile under a name of your choice, "
+        "for listeners with `protocol: device`. `vending` is built in; one of that "
+        "name replaces it."),
+    GROUP(SCHEMA_PROFILE, "One kind of device. Messages are four hexadecimal digits."),
+    PART(SCHEMA_PROFILE ".login", MESSAGE, profile, login, NULL, NULL, true,
+         "The message with which a device logs in; it is answered with one byte, 0."),
+    PART(SCHEMA_PROFILE ".heartbeat", MESSAGE, profile, heartbeat, NULL, NULL, true,
+         "The message that says that it lives; likewise answered."),
+    PART(SCHEMA_PROFILE ".reports", MESSAGES, profile, reports, NULL, NULL, true,
+         "Messages that it sends unasked; they become events, and are not answered."),
+    PART(SCHEMA_PROFILE ".state_at", COUNT, profile, state_at, "0", "255", true,
+         "Which byte of an answer's or report's body is its state; 0 is the first."),
+    PART(SCHEMA_PROFILE ".query", NAME, profile, query, NULL, NULL, true,
+         "The command whose answer tells the state."),
+    NAMED(SCHEMA_PROFILE ".states", "What its states are called: NAME: NUMBER."),
+    PART(SCHEMA_STATE, COUNT, profile_state, code, "0", "255", false,
+         "The number that stands for this state."),
+    NAMED(SCHEMA_PROFILE ".commands", "What it can be asked, by name."),
+    GROUP(SCHEMA_COMMAND, "One command."),
+    PART(SCHEMA_COMMAND ".message", MESSAGE, profile_command, message, NULL, NULL,
+         false, "The message that is sent, and that answers it."),
+    PART(SCHEMA_COMMAND ".body", BYTES, profile_command, size, NULL, NULL, true,
+         "What it is sent with, in hexadecimal digits; at most 64 bytes."),
+    PART(SCHEMA_COMMAND ".serial", MESSAGE, profile_command, serial, NULL, NULL, true,
+         "The serial number that the device expects. Without it they run, so that a "
+         "late answer cannot be taken for another one."),
+
     GROUP("registry", "What is remembered of devices."),
     KEY("registry.max_devices", COUNT, max_devices, "1000000", "1", "16000000", NULL,
         "Devices known at once. When the table is full, the one gone longest, without "
@@ -384,9 +423,22 @@ const struct schema_key *schema_find(const char *parent, const char *name)
     return NULL;
 }
 
-bool schema_is_of_listener(const struct schema_key *key)
+enum schema_owner schema_owner(const struct schema_key *key)
 {
-    return strncmp(key->path, SCHEMA_LISTENER ".", strlen(SCHEMA_LISTENER ".")) == 0;
+    static const struct {
+        const char *path;
+        enum schema_owner owner;
+    } places[] = {
+        {SCHEMA_LISTENER ".", SCHEMA_OF_LISTENER},
+        {SCHEMA_COMMAND ".", SCHEMA_OF_COMMAND},
+        {SCHEMA_STATE, SCHEMA_OF_STATE},
+        {SCHEMA_PROFILE ".", SCHEMA_OF_PROFILE},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(places); i++)
+        if (strncmp(key->path, places[i].path, strlen(places[i].path)) == 0)
+            return places[i].owner;
+    return SCHEMA_OF_CONFIG;
 }
 
 bool schema_has(const struct schema_key *key, uint8_t protocol)
@@ -403,7 +455,14 @@ const char *schema_fallback(const struct schema_key *key, uint8_t protocol)
 
 const char *schema_name(const struct schema_key *key)
 {
-    const char *dot = strrchr(key->path, '.');
+    const char *dot = strrchr(key->path, '.'); /* "*" if the user names it */
 
     return dot ? dot + 1 : key->path;
+}
+
+const char *schema_shown(const struct schema_key *key)
+{
+    const char *name = schema_name(key);
+
+    return *name == '*' ? "NAME" : name;
 }

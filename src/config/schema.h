@@ -9,6 +9,7 @@
 
 enum schema_type {
     SCHEMA_GROUP,    /* a mapping of further keys; no value of its own */
+    SCHEMA_NAMED,    /* a mapping whose keys are names of the user's choice */
     SCHEMA_TEXT,     /* char *; NULL when empty */
     SCHEMA_BOOL,     /* bool */
     SCHEMA_COUNT,    /* uint32_t or uint64_t */
@@ -18,6 +19,10 @@ enum schema_type {
     SCHEMA_WORDS,    /* uint32_t, a bit for each word */
     SCHEMA_TEXTS,    /* char *, with commas between them; NULL when there is none */
     SCHEMA_ADDRESS,  /* address_text of a listener_config, wherever that is */
+    SCHEMA_NAME,     /* char[] */
+    SCHEMA_MESSAGE,  /* uint16_t, in hexadecimal digits */
+    SCHEMA_MESSAGES, /* uint16_t[]: the first ones that are not 0 */
+    SCHEMA_BYTES, /* a byte that tells how many, and so many; in hexadecimal digits */
 };
 
 struct schema_word {
@@ -29,7 +34,7 @@ struct schema_word {
 struct schema_key {
     const char *path; /* "log.level"; "listen.*.address" is for every listener */
     enum schema_type type;
-    size_t offset; /* in struct config; below "listen.*." in struct listener_config */
+    size_t offset; /* in the struct that schema_owner() tells */
     size_t size;
     const char *fallback; /* the default; NULL: must be given; "": not set */
     const char *fallback_of[PROTOCOL_LIMIT]; /* a protocol's own default, or NULL */
@@ -44,6 +49,20 @@ struct schema_key {
 
 #define SCHEMA_LISTEN   "listen"
 #define SCHEMA_LISTENER "listen.*"
+#define SCHEMA_PROFILES "profiles"
+#define SCHEMA_PROFILE  "profiles.*"
+#define SCHEMA_STATE    "profiles.*.states.*"
+#define SCHEMA_COMMAND  "profiles.*.commands.*"
+
+/* Which struct a key's field is in. */
+enum schema_owner {
+    SCHEMA_OF_CONFIG,
+    SCHEMA_OF_LISTENER, /* struct listener_config */
+    SCHEMA_OF_PROFILE,  /* struct profile */
+    SCHEMA_OF_STATE,
+    SCHEMA_OF_COMMAND,
+};
+enum schema_owner schema_owner(const struct schema_key *key);
 
 extern const struct schema_key schema_keys[];
 extern const size_t schema_key_count;
@@ -53,9 +72,6 @@ const struct schema_key *schema_find(const char *parent, const char *name);
 
 bool schema_is_child(const struct schema_key *key, const char *parent);
 
-/* Is it in struct listener_config? */
-bool schema_is_of_listener(const struct schema_key *key);
-
 /* Does a listener of this protocol have it? 0: the protocol is not known. */
 bool schema_has(const struct schema_key *key, uint8_t protocol);
 
@@ -64,8 +80,11 @@ const char *schema_fallback(const struct schema_key *key, uint8_t protocol);
 
 static inline bool schema_is_list(const struct schema_key *key)
 {
-    return key->type == SCHEMA_WORDS || key->type == SCHEMA_TEXTS;
+    return key->type == SCHEMA_WORDS || key->type == SCHEMA_TEXTS ||
+           key->type == SCHEMA_MESSAGES;
 }
 
-/* The last part of its path. */
+/* The last part of its path; and as people see it: NAME where it is theirs to choose.
+ */
 const char *schema_name(const struct schema_key *key);
+const char *schema_shown(const struct schema_key *key);

@@ -2,6 +2,7 @@
 #include "base/address.h"
 #include "config/suggest.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -237,6 +238,69 @@ static int parse_address(const char *text, struct listener_config *l,
                          sizeof(error->what));
 }
 
+static int set_name(const char *text, char *field, size_t size,
+                    struct value_error *error)
+{
+    if (strlen(text) >= size)
+        return complain(error, "`%s` is too long: the most are %zu characters", text,
+                        size - 1);
+    memset(field, 0, size);
+    memcpy(field, text, strlen(text));
+    return OK;
+}
+
+/* Two digits at `text`; -1: they are none. */
+static int hex_byte(const char *text)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *high = *text ? strchr(digits, tolower((unsigned char)text[0])) : NULL;
+    const char *low =
+        high && text[1] ? strchr(digits, tolower((unsigned char)text[1])) : NULL;
+
+    return low ? (int)((high - digits) << 4 | (low - digits)) : -1;
+}
+
+static int set_message(const char *text, uint16_t *field, struct value_error *error)
+{
+    const char *digits = strncmp(text, "0x", 2) == 0 ? text + 2 : text;
+    int high = hex_byte(digits), low = high < 0 ? -1 : hex_byte(digits + 2);
+
+    if (low < 0 || digits[4])
+        return complain(error, "`%s` is not four hexadecimal digits", text);
+    *field = (uint16_t)(high << 8 | low);
+    return OK;
+}
+
+static int add_message(const char *text, uint16_t *field, size_t room,
+                       struct value_error *error)
+{
+    size_t n = 0;
+
+    while (n < room && field[n])
+        n++;
+    if (n == room)
+        return complain(error, "these are too many: the most are %zu", room);
+    return set_message(text, &field[n], error);
+}
+
+static int set_bytes(const char *text, uint8_t *field, size_t room,
+                     struct value_error *error)
+{
+    size_t n = 0;
+
+    for (text += strspn(text, " "); *text; text += 2 + strspn(text + 2, " ")) {
+        int byte = hex_byte(text);
+
+        if (byte < 0)
+            return complain(error, "`%.8s` is no byte of two hexadecimal digits", text);
+        if (n == room)
+            return complain(error, "these are too many bytes: the most are %zu", room);
+        field[1 + n++] = (uint8_t)byte;
+    }
+    field[0] = (uint8_t)n;
+    return OK;
+}
+
 int value_set(const struct schema_key *key, const char *text, void *owner,
               struct value_error *error)
 {
@@ -268,7 +332,16 @@ int value_set(const struct schema_key *key, const char *text, void *owner,
                                 error)) < 0)
             return rc;
         return set_text(text, field, error);
+    case SCHEMA_NAME:
+        return set_name(text, field, key->size, error);
+    case SCHEMA_MESSAGE:
+        return set_message(text, field, error);
+    case SCHEMA_MESSAGES:
+        return add_message(text, field, key->size / sizeof(uint16_t), error);
+    case SCHEMA_BYTES:
+        return set_bytes(text, field, PROFILE_BODY_MAX, error);
     case SCHEMA_GROUP:
+    case SCHEMA_NAMED:
         break;
     }
     return ERR_INVALID;
@@ -332,8 +405,23 @@ const char *value_describe(const struct schema_key *key, char *out, size_t size)
     case SCHEMA_ADDRESS:
         snprintf(out, size, "127.0.0.1:7222, 0.0.0.0:7222 or \"[::1]:7222\"");
         break;
+    case SCHEMA_NAME:
+        snprintf(out, size, "a name");
+        break;
+    case SCHEMA_MESSAGE:
+        snprintf(out, size, "four hexadecimal digits");
+        break;
+    case SCHEMA_MESSAGES:
+        snprintf(out, size, "a list of four hexadecimal digits each");
+        break;
+    case SCHEMA_BYTES:
+        snprintf(out, size, "bytes of two hexadecimal digits, blanks between them");
+        break;
     case SCHEMA_GROUP:
         snprintf(out, size, "further keys");
+        break;
+    case SCHEMA_NAMED:
+        snprintf(out, size, "names, each with keys of its own");
         break;
     }
     return out;

@@ -543,6 +543,157 @@ static void a_framing_that_frames_nothing_is_refused(void **state)
            "    docs/framing.md has examples\n");
 }
 
+static void devices_with_the_ids_of_jt808_speak_that(void **state)
+{
+    struct config *c = load("listen:\n"
+                            "  a: {protocol: device, id: jt808}\n"
+                            "  b: {protocol: device, id: bcd6, address: '[::1]:1'}\n"
+                            "  c: {protocol: device, id: bcd6, profile: vending,\n"
+                            "      address: '[::1]:2'}\n"
+                            "  d: {protocol: jt808, id: bcd10, address: '[::1]:3'}\n");
+
+    (void)state;
+    assert_int_equal(c->listeners[0].protocol, PROTOCOL_JT808);
+    assert_string_equal(c->listeners[0].address_text, "127.0.0.1:6808");
+    assert_int_equal(c->listeners[0].commands.retries, 2);
+    assert_int_equal(c->listeners[1].protocol, PROTOCOL_JT808);
+    assert_int_equal(c->listeners[1].id_form, DEVICE_ID_BCD6);
+    assert_int_equal(c->listeners[2].protocol, PROTOCOL_DEVICE);
+    assert_int_equal(c->listeners[2].id_form, DEVICE_ID_BCD6);
+    assert_int_equal(c->listeners[2].profile.login, 0x1001);
+    assert_int_equal(c->listeners[3].id_form, DEVICE_ID_BCD10);
+    config_free(&c);
+    refuse("listen: {a: {protocol: jt808, id: ascii8}}\n",
+           "t.yaml:1:10: `a` has `id: ascii8`, which JT/T 808 has not\n"
+           "    listen: {a: {protocol: jt808, id: ascii8}}\n"
+           "             ^\n"
+           "    write jt808, bcd6 or bcd10; or `protocol: device`\n");
+}
+
+static void a_profile_says_what_messages_mean(void **state)
+{
+    struct config *c =
+        load("listen:\n"
+             "  a: {protocol: device, profile: kettle}\n"
+             "profiles:\n"
+             "  kettle:\n"
+             "    login: 0x2001\n"
+             "    reports: [2003, 20ff]\n"
+             "    state_at: 1\n"
+             "    states: {cold: 0, hot: 255}\n"
+             "    query: temperature\n"
+             "    commands:\n"
+             "      temperature: {message: 2005}\n"
+             "      boil: {message: 2006, body: 01 0aFF, serial: 0010}\n");
+    const struct profile *p = &c->listeners[0].profile;
+
+    (void)state;
+    assert_string_equal(p->name, "kettle");
+    assert_int_equal(p->login, 0x2001);
+    assert_int_equal(p->heartbeat, 0);
+    assert_int_equal(p->report_count, 2);
+    assert_int_equal(p->reports[1], 0x20ff);
+    assert_int_equal(p->state_at, 1);
+    assert_int_equal(p->state_count, 2);
+    assert_string_equal(profile_state_name(p, 255), "hot");
+    assert_int_equal(p->command_count, 2);
+    assert_false(p->commands[0].has_serial);
+    assert_int_equal(p->commands[1].message, 0x2006);
+    assert_int_equal(p->commands[1].size, 3);
+    assert_memory_equal(p->commands[1].body, "\x01\x0a\xff", 3);
+    assert_true(p->commands[1].has_serial);
+    assert_int_equal(p->commands[1].serial, 0x10);
+    config_free(&c);
+}
+
+static void a_profile_of_the_built_in_name_replaces_it(void **state)
+{
+    struct config *a = load("{}");
+    struct config *b = load("profiles: {vending: {login: 3001}}");
+
+    (void)state;
+    assert_int_equal(a->listeners[2].profile.login, 0x1001);
+    assert_int_equal(b->listeners[2].profile.login, 0x3001);
+    assert_int_equal(b->listeners[2].profile.command_count, 0);
+    assert_false(config_is_same_work(a, b));
+    config_free(&a);
+    config_free(&b);
+}
+
+static void a_profile_says_what_is_wrong_with_it(void **state)
+{
+    (void)state;
+    refuse(
+        "profiles:\n"
+        "  x:\n"
+        "    login: 10\n"
+        "    states: {on: 256}\n"
+        "    query: statsu\n"
+        "    commands:\n"
+        "      status: {body: 0g}\n",
+        "t.yaml:3:12: `10` is not four hexadecimal digits\n"
+        "        login: 10\n"
+        "               ^~\n"
+        "    login: four hexadecimal digits\n"
+        "t.yaml:4:18: `256` is too large: the most is 255\n"
+        "        states: {on: 256}\n"
+        "                     ^~~\n"
+        "    NAME: a whole number, 0 to 255\n"
+        "t.yaml:7:22: `0g` is no byte of two hexadecimal digits\n"
+        "          status: {body: 0g}\n"
+        "                         ^~\n"
+        "    body: bytes of two hexadecimal digits, blanks between them\n"
+        "t.yaml:7:7: the command `status` lacks `message`\n"
+        "          status: {body: 0g}\n"
+        "          ^~~~~~\n"
+        "    The message that is sent, and that answers it.\n"
+        "t.yaml:2:3: the `query` of `x` is `statsu`, which is not among its commands\n"
+        "      x:\n"
+        "      ^\n"
+        "    did you mean `status`?\n");
+    refuse("listen: {a: {protocol: device, profile: vendign}}\n",
+           "t.yaml:1:41: there is no profile `vendign`\n"
+           "    listen: {a: {protocol: device, profile: vendign}}\n"
+           "                                            ^~~~~~~\n"
+           "    did you mean `vending`?\n");
+}
+
+static void write_list(const char *text)
+{
+    FILE *file = fopen("ids", "w");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    fclose(file);
+}
+
+static void who_may_register_stands_in_a_file(void **state)
+{
+    static const char yaml[] = "listen: {v: {protocol: jt808, registration: list,"
+                               " registration_list: ids}}\n";
+    struct config *a, *b;
+
+    (void)state;
+    write_list("# ours\n013912344329\n  866496077582164 # a lorry\n\n");
+    a = load(yaml);
+    assert_int_equal(a->listeners[0].registration, REGISTRATION_LIST);
+    assert_non_null(strstr(a->listeners[0].registration_ids, "866496077582164"));
+    write_list("013912344329");
+    b = load(yaml);
+    assert_false(config_is_same_work(a, b));
+    config_free(&a);
+    config_free(&b);
+    write_list("1\n2 3\n");
+    refuse(yaml, "t.yaml:1:70: `ids` cannot be used: line 2 is not an id\n"
+                 "    listen: {v: {protocol: jt808, registration: list,"
+                 " registration_list: ids}}\n"
+                 "                                                     "
+                 "                    ^~~\n"
+                 "    name a file with an id a line: the digits of the terminal's "
+                 "phone\n");
+    unlink("ids");
+}
+
 static void an_empty_file_is_refused(void **state)
 {
     static const char words[] =
@@ -754,6 +905,11 @@ int main(void)
         cmocka_unit_test(two_listeners_may_both_ask_for_any_port),
         cmocka_unit_test(a_framing_is_declared),
         cmocka_unit_test(a_framing_that_frames_nothing_is_refused),
+        cmocka_unit_test(devices_with_the_ids_of_jt808_speak_that),
+        cmocka_unit_test(a_profile_says_what_messages_mean),
+        cmocka_unit_test(a_profile_of_the_built_in_name_replaces_it),
+        cmocka_unit_test(a_profile_says_what_is_wrong_with_it),
+        cmocka_unit_test(who_may_register_stands_in_a_file),
         cmocka_unit_test(an_empty_file_is_refused),
         cmocka_unit_test(what_is_no_yaml_is_shown_where_it_stops),
         cmocka_unit_test(a_file_without_keys_is_refused),

@@ -71,8 +71,13 @@ static void path_in_example(const struct schema_key *key, uint8_t protocol, char
     while (*rest && n + 16 < size) {
         size_t part = strcspn(rest, ".");
 
-        if (*rest == '*')
+        if (*rest == '*' && protocol)
             n += (size_t)snprintf(out + n, size - n, "/%s", listeners[protocol]);
+        else if (*rest == '*')
+            n += (size_t)snprintf(out + n, size - n, "/%s",
+                                  rest == key->path + strlen("profiles.") ? "vending"
+                                  : schema_owner(key) == SCHEMA_OF_STATE  ? "ready"
+                                                                          : "turn_on");
         else
             n += (size_t)snprintf(out + n, size - n, "/%.*s", (int)part, rest);
         rest += part + (rest[part] == '.');
@@ -91,7 +96,7 @@ static bool shows(struct fy_document *example, const struct schema_key *key,
     node = fy_node_by_path(fy_document_root(example), path, FY_NT, FYNWF_DONT_FOLLOW);
     if (!node)
         return false;
-    if (schema_is_list(key))
+    if (schema_is_list(key) && fallback)
         assert_true(fy_node_sequence_is_empty(node));
     else if (fallback && strcmp(fy_node_get_scalar0(node), fallback) != 0)
         fail_msg("etc/holdfast.yaml has %s: %s, and the default is %s", path,
@@ -109,10 +114,11 @@ static void check_in_example(struct fy_document *example, const char *text,
         /* Not set by default: there as a comment. */
         snprintf(commented, sizeof(commented), "# %s: ", schema_name(key));
         found = strstr(text, commented) != NULL;
-    } else if (!schema_is_of_listener(key)) {
+    } else if (schema_owner(key) != SCHEMA_OF_LISTENER) {
         found = shows(example, key, 0);
     }
-    for (uint8_t i = 1; i < PROTOCOL_LIMIT && schema_is_of_listener(key); i++) {
+    for (uint8_t i = 1; i < PROTOCOL_LIMIT && schema_owner(key) == SCHEMA_OF_LISTENER;
+         i++) {
         bool here = shows(example, key, i);
 
         found |= here;
