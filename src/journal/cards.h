@@ -17,7 +17,7 @@ struct held_card {
     uint64_t seq;     /* in the transaction that is being made */
     uint32_t number;
     uint8_t size; /* 0: the card is dropped */
-    uint8_t entry[ENTRY_MAX];
+    uint8_t entry[CARD_MAX];
 };
 
 /* The number of the card's entry in the store, 0 when there is none; or, with the

@@ -39,6 +39,8 @@ bool journal_remember(struct journal *j, uint64_t cursor, struct slice entry)
         j->dropped = ring_drop(&j->ring);
         if (j->dropped <= j->saved)
             journal_add_stale(j, j->dropped);
+        else
+            j->dropped_unsaved = j->dropped;
     }
     return true;
 }
@@ -59,24 +61,39 @@ static bool tell_lost(struct journal *j)
     struct event gap = {.kind = EVENT_GAP,
                         .lost = j->lost_here,
                         .time_ms = clock_wall_ms()};
-    uint8_t entry[ENTRY_MAX];
+    uint8_t entry[MOVE_HEAD];
 
     if (j->lost_here > 0 && number_event(j, entry, entry_of_event(&gap, entry)))
         j->lost_here = 0;
     return j->lost_here == 0;
 }
 
+/* Without events of its own, a batch stands for all that were told before. */
 static void take_events(struct journal *j, struct feed_batch *batch)
 {
-    uint8_t *at = batch->events.mem + batch->events.head;
-    uint8_t *end = batch->events.mem + batch->events.tail;
+    struct buf *events = &batch->events;
 
-    for (; at < end; at += 1 + at[0]) {
-        if (tell_lost(j) && number_event(j, at + 1, at[0]))
-            continue;
-        j->lost_here++;
-        journal_count_lost(j);
+    batch->first = j->next_seq;
+    while (buf_used(events) > 0) {
+        struct reader r = reader_of(buf_peek(events));
+        size_t size = read_u16(&r);
+        uint8_t *entry = events->mem + events->head + TOLD_PREFIX;
+
+        if (!tell_lost(j) || !number_event(j, entry, size)) {
+            batch->has_lost = true;
+            j->lost_here++;
+            journal_count_lost(j);
+        }
+        buf_consume(events, TOLD_PREFIX + size);
     }
+}
+
+/* What became of its events, now that they were written as far as possible. */
+static int fate_of(const struct journal *j, const struct feed_batch *batch)
+{
+    if (batch->has_lost || j->dropped_unsaved >= batch->first)
+        return ERR_FULL;
+    return atomic_load(&j->health);
 }
 
 static void take_cards(struct journal *j, const struct feed_batch *batch)
@@ -160,7 +177,7 @@ static bool needs_claim(const struct journal *j)
 
 static int put_claim(struct journal *j, struct work *w)
 {
-    uint8_t entry[ENTRY_MAX];
+    uint8_t entry[ENTRY_HEAD];
     int rc = remove_entry(j, j->claim);
 
     return rc < 0 ? rc : put_new(j, w, entry, entry_of_claim(entry), &w->claim);
@@ -282,7 +299,10 @@ void journal_serve(struct journal *j, struct parcel *waiting, int64_t now_ms)
     journal_write(j, now_ms);
     publish(j);
     for (struct parcel *p = waiting, *next; p; p = next) {
+        struct feed_batch *batch = CONTAINER_OF(p, struct feed_batch, parcel);
+
         next = p->next; /* once returned, it is not ours */
-        feed_return(CONTAINER_OF(p, struct feed_batch, parcel));
+        batch->rc = fate_of(j, batch);
+        feed_return(batch);
     }
 }

@@ -15,11 +15,16 @@ enum offset {
     AT_TO = 10,
     AT_EVENT_LISTENER = 11,
     AT_REASON = 12,
-    AT_ZERO = 13,
+    AT_HEADER = 13,
+    AT_MESSAGE = 14,
     AT_TIME_MS = 16,
     AT_EVENT_EPOCH = 24,
     AT_EVENT_SEQUENCE = 28,
     AT_LOST = 32,
+    AT_SIZE = 32,
+    AT_SERIAL = 36,
+    AT_CONTENT = 38,
+    AT_TICKET = 40,
 
     AT_STATE = 8,
     AT_CARD_LISTENER = 9,
@@ -33,14 +38,19 @@ enum offset {
     AT_MESSAGES_OUT = 60,
 };
 
-#define ZEROES (AT_TIME_MS - AT_ZERO)
+/* Does this kind of event have more to say than version 1 can? */
+static bool has_content(uint8_t kind)
+{
+    return kind == EVENT_COMMAND || kind == EVENT_REPORT;
+}
 
 /* ---- writing ---- */
 
-static void put_head(uint8_t *to, enum entry_form form, const struct id *id)
+static void put_head(uint8_t *to, uint8_t version, enum entry_form form,
+                     const struct id *id)
 {
     memset(to, 0, ENTRY_HEAD);
-    to[AT_VERSION] = ENTRY_VERSION;
+    to[AT_VERSION] = version;
     to[AT_FORM] = (uint8_t)form;
     to[AT_PROTOCOL] = id->protocol;
     to[AT_ID_LENGTH] = id->length;
@@ -58,34 +68,62 @@ static struct slice id_text(const struct id *id)
     return slice_of(id->text, id->length);
 }
 
-size_t entry_of_event(const struct event *e, uint8_t to[ENTRY_MAX])
+size_t entry_event_size(const struct event *e)
 {
-    uint8_t *end = to + EVENT_HEAD;
+    return (has_content(e->kind) ? EVENT_HEAD + e->content.size : MOVE_HEAD) +
+           e->device.length + e->listener.size + e->reason.size;
+}
 
-    assert(e->listener.size <= LISTENER_NAME_MAX && e->reason.size <= EVENT_REASON_MAX);
-    put_head(to, ENTRY_EVENT, &e->device);
+static void put_event_head(const struct event *e, uint8_t *to)
+{
+    put_head(to, has_content(e->kind) ? 2 : 1, ENTRY_EVENT, &e->device);
     to[AT_EVENT_KIND] = e->kind;
     to[AT_FROM] = e->from;
     to[AT_TO] = e->to;
     to[AT_EVENT_LISTENER] = (uint8_t)e->listener.size;
     to[AT_REASON] = (uint8_t)e->reason.size;
-    memset(to + AT_ZERO, 0, ZEROES);
+    to[AT_HEADER] = 0;
+    put_u16(to + AT_MESSAGE, 0);
     put_u64(to + AT_TIME_MS, (uint64_t)e->time_ms);
     put_u32(to + AT_EVENT_EPOCH, e->epoch);
     put_u32(to + AT_EVENT_SEQUENCE, e->sequence);
     put_u32(to + AT_LOST, e->lost);
+}
+
+static void put_content_head(const struct event *e, uint8_t *to)
+{
+    to[AT_HEADER] = e->version;
+    put_u16(to + AT_MESSAGE, e->message);
+    put_u32(to + AT_SIZE, e->size);
+    put_u16(to + AT_SERIAL, e->serial);
+    put_u16(to + AT_CONTENT, (uint16_t)e->content.size);
+    put_u64(to + AT_TICKET, e->ticket);
+}
+
+size_t entry_of_event(const struct event *e, uint8_t *to)
+{
+    bool has_more = has_content(e->kind);
+    uint8_t *end = to + (has_more ? EVENT_HEAD : MOVE_HEAD);
+
+    assert(e->listener.size <= LISTENER_NAME_MAX && e->reason.size <= EVENT_REASON_MAX);
+    assert(e->content.size <= EVENT_CONTENT_MAX);
+    put_event_head(e, to);
+    if (has_more)
+        put_content_head(e, to);
     end = put_bytes(end, id_text(&e->device));
     end = put_bytes(end, e->listener);
     end = put_bytes(end, e->reason);
+    if (has_more)
+        end = put_bytes(end, e->content);
     return (size_t)(end - to);
 }
 
-size_t entry_of_card(const struct card *c, uint8_t to[ENTRY_MAX])
+size_t entry_of_card(const struct card *c, uint8_t to[CARD_MAX])
 {
     uint8_t *end = to + CARD_HEAD;
 
     assert(c->listener.size <= LISTENER_NAME_MAX && id_is_set(&c->device));
-    put_head(to, ENTRY_CARD, &c->device);
+    put_head(to, 1, ENTRY_CARD, &c->device);
     to[AT_STATE] = c->state;
     to[AT_CARD_LISTENER] = (uint8_t)c->listener.size;
     put_u16(to + AT_PORT, c->port);
@@ -101,9 +139,9 @@ size_t entry_of_card(const struct card *c, uint8_t to[ENTRY_MAX])
     return (size_t)(end - to);
 }
 
-size_t entry_of_claim(uint8_t to[ENTRY_MAX])
+size_t entry_of_claim(uint8_t to[ENTRY_HEAD])
 {
-    put_head(to, ENTRY_CLAIM, &(struct id){0});
+    put_head(to, 1, ENTRY_CLAIM, &(struct id){0});
     return ENTRY_HEAD;
 }
 
@@ -165,28 +203,54 @@ static bool is_event_kind(uint8_t kind)
     }
 }
 
+/* Behind `sequence`. Returns how long the content is. */
+static uint16_t read_last_fields(struct reader *r, struct event *e)
+{
+    uint16_t content;
+
+    if (!has_content(e->kind)) {
+        e->lost = read_u32(r);
+        return 0;
+    }
+    e->size = read_u32(r);
+    e->serial = read_u16(r);
+    content = read_u16(r);
+    e->ticket = read_u64(r);
+    return content;
+}
+
+/* Which version tells it is no matter of choice. */
+static bool is_event(const struct head *h, const struct event *e)
+{
+    if (has_content(e->kind))
+        return h->version == 2 && e->content.size <= EVENT_CONTENT_MAX;
+    return h->version == 1 && e->version == 0 && e->message == 0 &&
+           is_event_kind(e->kind);
+}
+
 static bool read_event(struct reader *r, const struct head *h, struct event *e)
 {
     uint8_t listener, reason;
-    struct slice zero;
+    uint16_t content;
 
     e->kind = read_u8(r);
     e->from = read_u8(r);
     e->to = read_u8(r);
     listener = read_u8(r);
     reason = read_u8(r);
-    zero = read_bytes(r, ZEROES);
+    e->version = read_u8(r);
+    e->message = read_u16(r);
     e->time_ms = (int64_t)read_u64(r);
     e->epoch = read_u32(r);
     e->sequence = read_u32(r);
-    e->lost = read_u32(r);
+    content = read_last_fields(r, e);
     if (!read_id(r, h, e->kind == EVENT_GAP, &e->device))
         return false;
     e->listener = read_bytes(r, listener);
     e->reason = read_bytes(r, reason);
-    return !r->bad && is_event_kind(e->kind) &&
-           slice_equal(zero, slice_of("\0\0", ZEROES)) &&
-           listener <= LISTENER_NAME_MAX && reason <= EVENT_REASON_MAX;
+    e->content = read_bytes(r, content);
+    return !r->bad && is_event(h, e) && listener <= LISTENER_NAME_MAX &&
+           reason <= EVENT_REASON_MAX;
 }
 
 static bool read_card(struct reader *r, const struct head *h, struct card *c)
@@ -208,7 +272,7 @@ static bool read_card(struct reader *r, const struct head *h, struct card *c)
         return false;
     memcpy(&c->ip, ip.data, sizeof(c->ip));
     c->listener = read_bytes(r, listener);
-    return !r->bad && listener <= LISTENER_NAME_MAX;
+    return !r->bad && h->version == 1 && listener <= LISTENER_NAME_MAX;
 }
 
 static bool read_body(struct reader *r, const struct head *h, struct entry *out)
@@ -219,7 +283,7 @@ static bool read_body(struct reader *r, const struct head *h, struct entry *out)
     case ENTRY_CARD:
         return read_card(r, h, &out->card);
     case ENTRY_CLAIM:
-        return h->protocol == 0 && h->id_length == 0;
+        return h->version == 1 && h->protocol == 0 && h->id_length == 0;
     default:
         return false;
     }
@@ -233,7 +297,7 @@ int entry_decode(struct slice bytes, uint64_t seq, struct entry *out)
     *out = (struct entry){.form = h.form};
     if (r.bad || sum_of(bytes, seq) != h.crc)
         return ERR_DAMAGED;
-    if (h.version != ENTRY_VERSION)
+    if (h.version > ENTRY_VERSION)
         return ERR_VERSION;
     if (!read_body(&r, &h, out) || r.rest.size > 0)
         return ERR_DAMAGED;
@@ -263,7 +327,7 @@ static bool is_sound(uint64_t seq, struct slice bytes)
 const struct store_kind journal_store = {
     .name = "journal",
     .magic = "holdfast journal",
-    .format = 1,
+    .format = 2,
     .topic = LOG_T_JOURNAL,
     .is_sound = is_sound,
 };

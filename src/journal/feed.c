@@ -109,11 +109,29 @@ void feed_free(struct feed **feed)
     free(f);
 }
 
+static void come_home(struct feed_batch *b)
+{
+    b->parcel.next = b->feed->spare;
+    b->feed->spare = &b->parcel;
+    atomic_fetch_add(&b->feed->settled, 1);
+}
+
+/* On the feed's thread, out of its listener's inbox. */
+static void on_settled(struct parcel *parcel, void *receiver)
+{
+    struct feed_batch *b = CONTAINER_OF(parcel, struct feed_batch, parcel);
+
+    (void)receiver;
+    come_home(b);
+    b->feed->on_settled(b->feed->user, b->mark, b->rc);
+}
+
 static struct feed_batch *batch_new(struct feed *f)
 {
     struct feed_batch *b = calloc(1, sizeof(*b));
 
     if (b) {
+        b->parcel.open = on_settled;
         b->feed = f;
         b->next_of_feed = f->batches;
         f->batches = b;
@@ -142,7 +160,11 @@ void feed_return(struct feed_batch *batch)
 
     atomic_fetch_sub(&f->journal->backlog, batch->charge);
     batch_release(batch);
-    inbox_push(&f->home, &batch->parcel); /* it is not ours any more */
+    if (batch->mark) {
+        inbox_push(f->listener, &batch->parcel); /* it is not ours any more */
+        return;
+    }
+    inbox_push(&f->home, &batch->parcel);
     atomic_fetch_add(&f->settled, 1);
 }
 
@@ -159,14 +181,14 @@ static bool has_room(const struct feed *f)
 static bool try_tell(struct feed *f, const struct event *e)
 {
     struct feed_batch *b = has_room(f) ? try_open_batch(f) : NULL;
-    uint8_t *to = b ? buf_try_reserve(&b->events, 1 + ENTRY_MAX) : NULL;
-    size_t size;
+    size_t size = entry_event_size(e);
+    uint8_t *to = b ? buf_try_reserve(&b->events, TOLD_PREFIX + size) : NULL;
 
     if (!to)
         return false;
-    size = entry_of_event(e, to + 1);
-    to[0] = (uint8_t)size;
-    buf_commit(&b->events, 1 + size);
+    put_u16(to, (uint16_t)size);
+    (void)entry_of_event(e, to + TOLD_PREFIX);
+    buf_commit(&b->events, TOLD_PREFIX + size);
     return true;
 }
 
@@ -187,6 +209,7 @@ void feed_tell(struct feed *f, const struct event *e)
     if (f->lost < UINT32_MAX)
         f->lost++;
     f->lost_ms = e->time_ms;
+    f->has_lost = true;
     journal_count_lost(f->journal);
 }
 
@@ -238,25 +261,51 @@ void feed_drop(struct feed *f, uint32_t number)
 
 /* ---- handing over ---- */
 
+static struct feed_batch *batch_to_send(struct feed *f)
+{
+    (void)tell_lost(f);
+    if (f->is_expected)
+        return try_open_batch(f);
+    return f->open && !batch_is_empty(f->open) ? f->open : NULL;
+}
+
 /* Beyond the backlog the batch stays here, where each card is kept but once. */
 void feed_flush(struct feed *f)
 {
     struct journal *j = f->journal;
-    struct feed_batch *b;
+    struct feed_batch *b = batch_to_send(f);
 
-    (void)tell_lost(f);
-    b = f->open;
-    if (!b || batch_is_empty(b) || atomic_load(&j->backlog) >= j->conf.backlog_bytes)
+    if (!b || atomic_load(&j->backlog) >= j->conf.backlog_bytes)
         return;
     b->charge = buf_used(&b->events) + b->card_count * sizeof(*b->cards);
     atomic_fetch_add(&j->backlog, b->charge);
     f->open = NULL;
     f->sent++;
+    b->mark = f->is_expected ? f->sent : 0;
+    b->has_lost = f->has_lost;
+    f->is_expected = f->has_lost = false;
     inbox_push(&j->keeper.inbox, &b->parcel);
 }
 
 bool feed_is_settled(const struct feed *f)
 {
-    return atomic_load(&f->settled) == f->sent && f->lost == 0 &&
+    return atomic_load(&f->settled) == f->sent && f->lost == 0 && !f->is_expected &&
            (!f->open || batch_is_empty(f->open));
+}
+
+/* ---- waiting until it is safe ---- */
+
+void feed_listen(struct feed *f, struct inbox *inbox, feed_settled *settled, void *user)
+{
+    f->listener = inbox;
+    f->on_settled = settled;
+    f->user = user;
+}
+
+/* All that is told in one turn goes in one batch, and has one mark. */
+uint64_t feed_expect(struct feed *f)
+{
+    assert(f->listener);
+    f->is_expected = true;
+    return f->sent + 1;
 }

@@ -5,15 +5,18 @@
  *   index    number -> place in cards            a hash table
  *
  * A batch belongs to its feed for ever; the journal has it between feed_flush and its
- * return to the feed's `home`, empty. */
+ * return, empty: to the feed's `home`, where nobody waits for it, or, if somebody wants
+ * to know what came of it, into his inbox. */
 #pragma once
 
 #include "journal/entry.h"
 
+#define TOLD_PREFIX 2 /* bytes, before each event's entry */
+
 struct card_note {
     uint32_t number;
     uint8_t size; /* 0: dropped */
-    uint8_t entry[ENTRY_MAX];
+    uint8_t entry[CARD_MAX];
 };
 
 struct feed_batch {
@@ -25,6 +28,11 @@ struct feed_batch {
     uint32_t card_count, card_room;
     uint32_t *index; /* twice card_room; 0: free, else a place + 1 */
     uint64_t charge; /* its part of the backlog */
+    uint64_t mark;   /* that feed_expect gave out for it; 0: nobody waits */
+    bool has_lost;   /* events that belonged into it were dropped */
+    /* The journal's: */
+    uint64_t first; /* its events have this number, or a larger one */
+    int rc;         /* what became of them */
 };
 
 struct feed {
@@ -38,7 +46,13 @@ struct feed {
     size_t free_count, free_room;
     uint32_t lost;   /* events, since the last one that was taken */
     int64_t lost_ms; /* when the newest of them happened */
-    uint64_t sent;   /* batches */
+    uint64_t sent;   /* batches: the number of the newest one is its mark */
+    bool has_lost;   /* in the batch that is being filled */
+    bool is_expected;
+    /* Who waits for marks. */
+    struct inbox *listener;
+    feed_settled *on_settled;
+    void *user;
     _Atomic uint64_t settled;
 };
 

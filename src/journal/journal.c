@@ -16,7 +16,7 @@ int journal_new(const struct journal_conf *conf, struct journal **out)
     struct journal *j = aligned_alloc(CACHE_LINE, sizeof(*j));
     int rc;
 
-    assert(conf->keep > 0 && conf->backlog_bytes > 0);
+    assert(conf->keep > 0 && conf->max_bytes > 0 && conf->backlog_bytes > 0);
     if (!j)
         return ERR_NOMEM;
     *j = (struct journal){.conf = *conf, .next_number = 1};
@@ -35,7 +35,7 @@ int journal_new(const struct journal_conf *conf, struct journal **out)
                                  });
     j->conf.dir = j->keeper.conf.dir;
     if (rc == OK)
-        rc = ring_init(&j->ring, conf->keep);
+        rc = ring_init(&j->ring, conf->keep, conf->max_bytes);
     if (rc < 0)
         journal_close(&j);
     *out = j;

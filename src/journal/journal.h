@@ -83,7 +83,8 @@ struct feed;
 struct journal_conf {
     const struct store_engine *engine;
     const char *dir;        /* the data directory */
-    uint32_t keep;          /* events in the ring and in the store */
+    uint32_t keep;          /* events in the ring and in the store ... */
+    uint64_t max_bytes;     /* ... and how long they may be, together */
     uint32_t max_cards;     /* sizes the store */
     uint64_t backlog_bytes; /* handed over and not written: beyond it events are lost */
     /* On the journal's thread, after something was published. */

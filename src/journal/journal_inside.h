@@ -47,7 +47,8 @@ struct journal {
     pthread_mutex_t lock;
     struct ring ring;
     uint64_t visible; /* cursor of the newest published event; 0: none */
-    uint64_t dropped; /* of the newest one that is not in the ring any more */
+    uint64_t dropped; /* of the newest one that is not in the ring any more ... */
+    uint64_t dropped_unsaved; /* ... and was not in the store either */
     uint64_t
         before_jump;     /* the newest that an earlier start had left in the store... */
     uint64_t after_jump; /* ... and the first number of this one */

@@ -6,13 +6,17 @@
 
 static int open_store(struct journal *j, bool check, bool drop_cache)
 {
-    /* An entry and its bookkeeping; and cards are rewritten one by one, which leaves
+    const struct journal_conf *c = &j->conf;
+    uint64_t longest = (uint64_t)c->keep * ENTRY_MAX;
+    uint64_t events = longest < c->max_bytes ? longest : c->max_bytes;
+    /* Each with its bookkeeping; and cards are rewritten one by one, which leaves
      * LMDB's pages a quarter full at the worst (it has room for half of that). */
-    uint64_t each = 2 * (ENTRY_MAX + 16);
+    uint64_t bytes = events + (uint64_t)c->max_cards * CARD_MAX +
+                     ((uint64_t)c->keep + c->max_cards) * 16;
     struct store_conf conf = {
         .kind = &journal_store,
-        .dir = j->conf.dir,
-        .total_bytes = ((uint64_t)j->conf.keep + j->conf.max_cards) * each,
+        .dir = c->dir,
+        .total_bytes = 2 * bytes,
         .check = check,
         .drop_cache = drop_cache,
     };

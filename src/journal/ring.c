@@ -12,10 +12,12 @@ struct ring_block {
 
 #define BLOCK_ROOM (BLOCK_BYTES - sizeof(struct ring_block))
 
-int ring_init(struct ring *r, uint32_t keep)
+int ring_init(struct ring *r, uint32_t keep, uint64_t max_bytes)
 {
     assert(keep > 0);
-    *r = (struct ring){.places = calloc(keep, sizeof(*r->places)), .room = keep};
+    *r = (struct ring){.places = calloc(keep, sizeof(*r->places)),
+                       .room = keep,
+                       .max_bytes = max_bytes};
     return r->places ? OK : ERR_NOMEM;
 }
 
@@ -51,19 +53,21 @@ static struct ring_block *add_block(struct ring *r)
 int ring_try_append(struct ring *r, uint64_t cursor, struct slice entry)
 {
     struct ring_block *b = r->newest;
+    size_t size = RING_PREFIX + entry.size;
     uint8_t *to;
 
-    assert(cursor > ring_newest(r) && entry.size <= UINT8_MAX);
-    if (r->count == r->room)
+    assert(cursor > ring_newest(r) && entry.size <= UINT16_MAX && size <= BLOCK_ROOM);
+    if (r->count == r->room || (r->count > 0 && r->bytes + size > r->max_bytes))
         return ERR_FULL;
-    if ((!b || BLOCK_ROOM - b->used < entry.size + 1) && !(b = add_block(r)))
+    if ((!b || BLOCK_ROOM - b->used < size) && !(b = add_block(r)))
         return ERR_NOMEM;
     to = b->bytes + b->used;
-    to[0] = (uint8_t)entry.size;
-    memcpy(to + 1, entry.data, entry.size);
-    b->used += (uint32_t)entry.size + 1;
+    put_u16(to, (uint16_t)entry.size);
+    memcpy(to + RING_PREFIX, entry.data, entry.size);
+    b->used += (uint32_t)size;
     b->events++;
     r->count++;
+    r->bytes += size;
     *(struct ring_place *)(uintptr_t)ring_at(r, r->count - 1) =
         (struct ring_place){.cursor = cursor, .entry = to};
     return OK;
@@ -85,6 +89,7 @@ uint64_t ring_drop(struct ring *r)
     uint64_t cursor = ring_oldest(r);
 
     assert(r->count > 0);
+    r->bytes -= RING_PREFIX + ring_entry(ring_at(r, 0)).size;
     r->first = r->first + 1 < r->room ? r->first + 1 : 0;
     r->count--;
     if (--r->oldest->events == 0)

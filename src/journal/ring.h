@@ -1,4 +1,5 @@
-/* ring.h - the newest events, in memory: at most `keep`, each as its entry.
+/* ring.h - the newest events, in memory: at most `keep`, of at most `max_bytes`, each
+ * as its entry.
  *
  *   places   | cursor, entry | cursor, entry | ...          a circle, sorted by cursor
  *                       |               |
@@ -8,7 +9,7 @@
  * A block goes when its last event does, and is kept for the next one. */
 #pragma once
 
-#include "base/buf.h"
+#include "base/reader.h"
 
 struct ring_block;
 
@@ -17,17 +18,20 @@ struct ring_place {
     const uint8_t *entry; /* its size, then itself */
 };
 
+#define RING_PREFIX 2 /* bytes, before each entry */
+
 struct ring {
     struct ring_place *places;
     uint32_t room, first, count;
+    uint64_t bytes, max_bytes; /* of entries with their sizes */
     struct ring_block *oldest, *newest, *spare;
 };
 
-MUST_CHECK int ring_init(struct ring *r, uint32_t keep);
+MUST_CHECK int ring_init(struct ring *r, uint32_t keep, uint64_t max_bytes);
 void ring_fini(struct ring *r);
 
 /* Copies the entry; `cursor` is larger than any before. Returns OK, or ERR_FULL or
- * ERR_NOMEM: then ring_drop some. */
+ * ERR_NOMEM: then ring_drop some. An empty ring takes an entry of any size. */
 MUST_CHECK int ring_try_append(struct ring *r, uint64_t cursor, struct slice entry);
 
 /* Drops the oldest event, which must be there, and returns its cursor. */
@@ -46,7 +50,9 @@ static inline const struct ring_place *ring_at(const struct ring *r, uint32_t i)
 
 static inline struct slice ring_entry(const struct ring_place *place)
 {
-    return slice_of(place->entry + 1, place->entry[0]);
+    struct reader r = reader_of(slice_of(place->entry, RING_PREFIX));
+
+    return slice_of(place->entry + RING_PREFIX, read_u16(&r));
 }
 
 /* 0: there is none. */

@@ -56,22 +56,29 @@ static void log_move(const struct event *e)
 }
 
 /* A device's own times never go back, whatever the clock does. */
-void tracker_enter(struct tracker *k, struct terminal *t, enum presence next,
-                   const char *reason, int64_t wall_ms)
+static struct event event_of(const struct tracker *k, const struct terminal *t,
+                             uint8_t kind, int64_t wall_ms)
 {
-    struct event e = {
+    return (struct event){
+        .kind = kind,
         .time_ms = wall_ms > t->since_ms ? wall_ms : t->since_ms,
         .device = device_id(&t->device),
         .epoch = t->epoch,
-        .sequence = ++t->sequence,
-        .kind = EVENT_PRESENCE,
-        .from = t->presence,
-        .to = (uint8_t)next,
+        .sequence = t->sequence,
         .listener = name_of(k, t),
-        .reason = slice_of(reason, strlen(reason)),
     };
+}
+
+void tracker_enter(struct tracker *k, struct terminal *t, enum presence next,
+                   const char *reason, int64_t wall_ms)
+{
+    struct event e = event_of(k, t, EVENT_PRESENCE, wall_ms);
 
     assert(presence_may_move(t->presence, next));
+    e.sequence = ++t->sequence;
+    e.from = t->presence;
+    e.to = (uint8_t)next;
+    e.reason = slice_of(reason, strlen(reason));
     tracker_unknown(k->relay, t);
     t->presence = (uint8_t)next;
     tracker_known(k->relay, t);
@@ -79,6 +86,40 @@ void tracker_enter(struct tracker *k, struct terminal *t, enum presence next,
     t->since_ms = e.time_ms & TIME_MASK;
     feed_tell(k->feed, &e);
     log_move(&e);
+}
+
+void tracker_reported(struct relay *r, struct terminal *t, const struct report *p)
+{
+    struct tracker *k = r->tracker;
+    struct event e = event_of(k, t, EVENT_REPORT, tracker_wall(k, now_of(k)));
+
+    e.message = p->message;
+    e.serial = p->serial;
+    e.version = p->version;
+    e.size = (uint32_t)p->body.size;
+    e.content = p->body;
+    if (e.content.size > EVENT_CONTENT_MAX)
+        e.content.size = EVENT_CONTENT_MAX;
+    k->stats.reports++;
+    feed_tell(k->feed, &e);
+}
+
+void tracker_tell(struct relay *r, struct terminal *t, struct event *e)
+{
+    struct tracker *k = r->tracker;
+    struct event known = event_of(k, t, e->kind, tracker_wall(k, now_of(k)));
+
+    e->time_ms = known.time_ms;
+    e->device = known.device;
+    e->epoch = known.epoch;
+    e->sequence = known.sequence;
+    e->listener = known.listener;
+    feed_tell(k->feed, e);
+}
+
+struct feed *tracker_feed(const struct relay *r)
+{
+    return r->tracker->feed;
 }
 
 void tracker_count(struct terminal *t, const struct conn *c)

@@ -11,7 +11,7 @@
  * either: after a restart the remembered devices have `restart_grace` to come back
  * before they are closed with the reason "not_back".
  *
- * A device's card is written with each of its events, and about once a minute while it
+ * A device's card is written with each of its moves, and about once a minute while it
  * is heard: so much of `last_seen` a crash can cost.
  *
  * A device that was never connected (mail waits for it) is CLOSE, with epoch 0; it is

@@ -70,7 +70,7 @@ static void drop_cache(const struct lmdb_store *s)
     close(fd);
 }
 
-static int read_format(const struct lmdb_store *s, const MDB_val *value)
+static int read_format(const struct lmdb_store *s, const MDB_val *value, bool *is_old)
 {
     const struct store_kind *kind = s->kind;
     size_t magic = strlen(kind->magic);
@@ -92,6 +92,7 @@ static int read_format(const struct lmdb_store *s, const MDB_val *value)
                 s->dir, format, kind->format);
         return ERR_VERSION;
     }
+    *is_old = format < kind->format;
     return OK;
 }
 
@@ -118,13 +119,15 @@ static int write_format(struct lmdb_store *s, MDB_txn *txn)
     return lmdb_error(s, mdb_put(txn, s->dbi, &key, &value, 0));
 }
 
-/* Finds the format mark, or writes it into a store that has nothing at all. */
+/* Finds the format mark, or writes it into a store that has nothing at all; an older
+ * one is renewed, since what will be written here older programs cannot read. */
 static int check_format(struct lmdb_store *s, bool read_only)
 {
     uint64_t zero = 0;
     MDB_val key = {.mv_size = sizeof(zero), .mv_data = &zero}, value;
     MDB_stat stat;
     MDB_txn *txn = NULL;
+    bool is_old = false;
     int rc;
 
     rc = mdb_txn_begin(s->env, NULL, read_only ? MDB_RDONLY : 0, &txn);
@@ -142,7 +145,10 @@ static int check_format(struct lmdb_store *s, bool read_only)
         rc = mdb_get(txn, s->dbi, &key, &value);
         if (rc == MDB_NOTFOUND)
             value = (MDB_val){0};
-        rc = rc == 0 || rc == MDB_NOTFOUND ? read_format(s, &value) : lmdb_error(s, rc);
+        rc = rc == 0 || rc == MDB_NOTFOUND ? read_format(s, &value, &is_old)
+                                           : lmdb_error(s, rc);
+        if (rc == OK && is_old && !read_only)
+            rc = write_format(s, txn);
     }
     if (rc == OK) {
         rc = lmdb_error(s, mdb_txn_commit(txn));

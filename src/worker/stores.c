@@ -30,6 +30,7 @@ static int make_tracker(struct worker *w)
         .engine = &store_lmdb,
         .dir = config->data_dir,
         .keep = config->events_keep,
+        .max_bytes = config->events_max_bytes,
         .max_cards = config->max_devices,
         .backlog_bytes = JOURNAL_BACKLOG,
         .published = api_published,

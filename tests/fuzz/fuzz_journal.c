@@ -66,7 +66,7 @@ static void put(struct store *store, uint64_t seq, struct slice bytes, bool is_s
     if (bytes.size > 0)
         memcpy(room, bytes.data, bytes.size);
     if (is_sealed && bytes.size >= ENTRY_HEAD) {
-        room[0] = ENTRY_VERSION;
+        room[0] = room[0] == 2 ? 2 : 1;
         entry_seal(room, bytes.size, seq);
     }
     check_entry(slice_of(room, bytes.size), seq);
@@ -120,6 +120,7 @@ static void open_journal(void)
     struct journal_conf conf = {.engine = &store_mem,
                                 .dir = "mem",
                                 .keep = MOST / 2,
+                                .max_bytes = 1 << 20,
                                 .max_cards = MOST,
                                 .backlog_bytes = 1 << 20};
 

@@ -18,9 +18,10 @@ static struct {
     int64_t now_ms;
     unsigned published;
     uint32_t sequence; /* of the next event */
-    char read[4096];   /* what the last rig_read saw: sequences, "gap(lost)" */
-    uint64_t cursor;   /* of the last event that it saw */
-    char cards[4096];  /* what the start showed: "id:epoch" */
+    char read
+        [4096]; /* what the last rig_read saw: sequences, "gap(lost)", "1:size" of reports */
+    uint64_t cursor;  /* of the last event that it saw */
+    char cards[4096]; /* what the start showed: "id:epoch" */
     uint32_t numbers[RIG_CARDS];
     unsigned card_count;
 } jig;
@@ -88,6 +89,7 @@ static int jig_start(void **state)
         .engine = &store_mem,
         .dir = "mem",
         .keep = 1000,
+        .max_bytes = 64 << 20,
         .max_cards = 1000,
         .backlog_bytes = 1 << 20,
         .published = jig_published,
@@ -142,6 +144,19 @@ static inline void jig_tell(int feed, unsigned count)
     }
 }
 
+/* Tells the next event, a report of that many bytes. */
+static inline void jig_report(int feed, size_t size)
+{
+    static uint8_t body[EVENT_CONTENT_MAX];
+    struct event e = jig_event(++jig.sequence);
+
+    memset(body, (int)jig.sequence, size);
+    e.kind = EVENT_REPORT;
+    e.size = (uint32_t)size;
+    e.content = slice_of(body, size);
+    feed_tell(jig.feeds[feed], &e);
+}
+
 static inline void jig_keep(int feed, uint32_t number, const char *id, uint32_t epoch)
 {
     struct card card = {.device = jig_id(id),
@@ -168,6 +183,8 @@ static bool jig_visit(void *user, const struct event *e)
     jig.cursor = e->cursor;
     if (e->kind == EVENT_GAP)
         snprintf(word, sizeof(word), "gap(%u)", e->lost);
+    else if (e->kind == EVENT_REPORT)
+        snprintf(word, sizeof(word), "%u:%zu", e->sequence, e->content.size);
     else
         snprintf(word, sizeof(word), "%u", e->sequence);
     jig_add(jig.read, sizeof(jig.read), word);

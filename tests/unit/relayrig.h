@@ -89,6 +89,7 @@ static inline void relay_rig_journal(void)
         .engine = &store_mem,
         .dir = "mem",
         .keep = g->keep,
+        .max_bytes = 64 << 20,
         .max_cards = g->max_devices,
         .backlog_bytes = 64 << 20,
         .published = g->published,

@@ -99,6 +99,29 @@ static void only_the_newest_events_are_kept(void **state)
     assert_int_equal(store_mem_records(&journal_store), 5 + CLAIM);
 }
 
+static void long_events_push_out_more_of_the_older_ones(void **state)
+{
+    (void)state;
+    journal_close(&jig.journal);
+    jig.conf.max_bytes = 2 * ENTRY_MAX;
+    jig_open();
+    jig_tell(0, 10);
+    jig_turn();
+    jig_report(0, 4000);
+    jig_turn();
+    EXPECT_READ(0, "1 2 3 4 5 6 7 8 9 10 11:4000");
+    jig_report(0, 4096);
+    jig_turn();
+    EXPECT_READ(0, "7 8 9 10 11:4000 12:4096");
+    assert_int_equal(store_mem_records(&journal_store), 6 + CLAIM);
+    jig_restart();
+    EXPECT_READ(0, "7 8 9 10 11:4000 12:4096");
+    jig_report(0, 1000);
+    jig_turn();
+    EXPECT_READ(0, "12:4096 13:1000");
+    assert_int_equal(store_mem_records(&journal_store), 2 + CLAIM);
+}
+
 static void a_start_that_keeps_fewer_removes_the_others(void **state)
 {
     (void)state;
@@ -114,12 +137,12 @@ static void a_start_that_keeps_fewer_removes_the_others(void **state)
 static void the_ring_takes_and_drops_many_sizes_in_order(void **state)
 {
     uint8_t bytes[UINT8_MAX];
-    uint64_t next = 1, oldest = 1;
+    uint64_t next = 1, oldest = 1, most = 3000 * sizeof(bytes);
     struct ring ring;
 
     (void)state;
     memset(bytes, 'x', sizeof(bytes));
-    assert_int_equal(ring_init(&ring, 3000), OK);
+    assert_int_equal(ring_init(&ring, 3000, most), OK);
     for (int i = 0; i < 50000; i++) {
         size_t size = (size_t)(i * 37) % sizeof(bytes);
 
@@ -141,6 +164,27 @@ static void the_ring_takes_and_drops_many_sizes_in_order(void **state)
     while (ring.count > 0)
         (void)ring_drop(&ring);
     assert_null(ring.oldest);
+    assert_int_equal(ring.bytes, 0);
+    ring_fini(&ring);
+}
+
+static void the_ring_holds_no_more_bytes_than_it_may(void **state)
+{
+    static const uint8_t bytes[ENTRY_MAX];
+    uint64_t most = 3 * (RING_PREFIX + ENTRY_MAX);
+    struct ring ring;
+
+    (void)state;
+    assert_int_equal(ring_init(&ring, 3000, most), OK);
+    for (uint64_t c = 1; c <= 3; c++)
+        assert_int_equal(ring_try_append(&ring, c, slice_of(bytes, ENTRY_MAX)), OK);
+    assert_int_equal(ring.bytes, most);
+    assert_int_equal(ring_try_append(&ring, 4, slice_of(bytes, 0)), ERR_FULL);
+    (void)ring_drop(&ring);
+    assert_int_equal(ring_try_append(&ring, 4, slice_of(bytes, 0)), OK);
+    ring_fini(&ring);
+    assert_int_equal(ring_init(&ring, 3000, 1), OK); /* one must fit, whatever it is */
+    assert_int_equal(ring_try_append(&ring, 1, slice_of(bytes, ENTRY_MAX)), OK);
     ring_fini(&ring);
 }
 
@@ -1105,6 +1149,8 @@ int main(void)
         RIGGED(only_the_newest_events_are_kept),
         RIGGED(a_start_that_keeps_fewer_removes_the_others),
         RIGGED(the_ring_takes_and_drops_many_sizes_in_order),
+        RIGGED(the_ring_holds_no_more_bytes_than_it_may),
+        RIGGED(long_events_push_out_more_of_the_older_ones),
         RIGGED(a_cursor_of_dropped_events_comes_too_late),
         RIGGED(a_cursor_that_a_crash_made_forgotten_comes_too_late),
         RIGGED(a_card_is_shown_after_a_restart_as_it_was_kept_last),

@@ -177,6 +177,33 @@ static void a_newer_format_is_refused_and_a_foreign_one_too(void **state)
     rig_open();
 }
 
+static bool has_mark(const char *text, size_t size)
+{
+    char bytes[3 * 4096];
+    int fd = open(in_dir("mailbox/data.mdb"), O_RDONLY | O_CLOEXEC);
+    bool found = false;
+
+    assert_true(fd >= 0);
+    for (off_t at = 0; pread(fd, bytes, sizeof(bytes), at) > 0; at += 4096)
+        found = found || memmem(bytes, sizeof(bytes), text, size);
+    close(fd);
+    return found;
+}
+
+static void an_older_format_is_renewed_so_that_older_programs_refuse_it(void **state)
+{
+    static const char older[] = "holdfast mailbox\0\0\0\0";
+    static const char ours[] = "holdfast mailbox\0\0\0\1";
+
+    (void)state;
+    rig_drop();
+    write_mark(older, 20);
+    rig_open();
+    rig_drop();
+    assert_true(has_mark(ours, 20));
+    rig_open();
+}
+
 /* Finds `text` in the data file and flips a bit in its first byte. */
 static void flip_in_file(const char *text)
 {
@@ -417,6 +444,7 @@ int main(void)
         STORED(a_directory_that_others_may_enter_is_refused),
         STORED(a_link_in_the_directorys_place_is_refused),
         STORED(a_newer_format_is_refused_and_a_foreign_one_too),
+        STORED(an_older_format_is_renewed_so_that_older_programs_refuse_it),
         STORED(a_flipped_bit_on_the_disk_loses_that_message_only),
         STORED(a_file_cut_short_anywhere_starts_with_what_is_left),
         STORED(any_flipped_bit_is_survived),

@@ -198,6 +198,93 @@ static void a_device_comes_and_goes_with_two_events_each(void **state)
     hang_up(fd);
 }
 
+struct seen {
+    struct event event;
+    char content[EVENT_CONTENT_MAX];
+    char listener[LISTENER_NAME_MAX + 1];
+};
+
+static bool see(void *user, const struct event *e)
+{
+    struct seen *seen = user;
+
+    seen->event = *e;
+    memcpy(seen->content, e->content.data, e->content.size);
+    snprintf(seen->listener, sizeof(seen->listener), "%.*s", (int)e->listener.size,
+             (const char *)e->listener.data);
+    return true;
+}
+
+static struct event last_event(struct seen *seen)
+{
+    relay_rig_settle();
+    assert_int_equal(journal_read(relay_rig.journal, 0, see, seen), OK);
+    assert_string_equal(seen->listener, "terminals");
+    assert_memory_equal(seen->event.device.text, "00000001", 8);
+    return seen->event;
+}
+
+static void a_report_becomes_an_event_with_the_beginning_of_its_body(void **state)
+{
+    static uint8_t body[EVENT_CONTENT_MAX + 1] = {1, 2, 3};
+    struct report p = {.message = 0x0200, .serial = 7, .version = 1};
+    int fd = terminal(0, 1);
+    static struct seen seen;
+    struct event e;
+
+    (void)state;
+    p.body = slice_of(body, 3);
+    pass(SECOND);
+    tracker_reported(home_of(1), device(1), &p);
+    e = last_event(&seen);
+    assert_int_equal(e.kind, EVENT_REPORT);
+    assert_int_equal(e.time_ms, wall_ms);
+    assert_int_equal(e.message, 0x0200);
+    assert_int_equal(e.serial, 7);
+    assert_int_equal(e.version, 1);
+    assert_int_equal(e.epoch, 1);
+    assert_int_equal(e.sequence, 2); /* it is no move */
+    assert_int_equal(e.size, 3);
+    assert_int_equal(e.content.size, 3);
+    assert_memory_equal(seen.content, body, 3);
+    p.body = slice_of(body, sizeof(body));
+    tracker_reported(home_of(1), device(1), &p);
+    e = last_event(&seen);
+    assert_int_equal(e.size, sizeof(body));
+    assert_int_equal(e.content.size, EVENT_CONTENT_MAX);
+    assert_int_equal(tracker_stats(home_of(1)).reports, 2);
+    hang_up(fd);
+}
+
+static void a_tickets_state_is_told_with_what_is_known_of_its_device(void **state)
+{
+    struct event told = {.kind = EVENT_COMMAND,
+                         .from = 1,
+                         .to = 2,
+                         .message = 0x1005,
+                         .ticket = UINT64_MAX,
+                         .content = slice_of("status", 6),
+                         .reason = slice_of("unsent", 6)};
+    static struct seen seen;
+    struct event e;
+
+    (void)state;
+    hang_up(terminal(0, 1)); /* connected or not */
+    tracker_tell(home_of(1), device(1), &told);
+    e = last_event(&seen);
+    assert_int_equal(e.kind, EVENT_COMMAND);
+    assert_int_equal(e.time_ms, wall_ms);
+    assert_int_equal(e.from, 1);
+    assert_int_equal(e.to, 2);
+    assert_int_equal(e.message, 0x1005);
+    assert_true(e.ticket == UINT64_MAX);
+    assert_int_equal(e.epoch, 1);
+    assert_int_equal(e.sequence, 4);
+    assert_int_equal(e.content.size, 6);
+    assert_memory_equal(seen.content, "status", 6);
+    assert_int_equal(e.reason.size, 6);
+}
+
 static void an_end_has_the_reason_of_its_connection(void **state)
 {
     int fd = terminal(0, 1);
@@ -593,6 +680,8 @@ int main(void)
 #define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, open_rig, relay_rig_end)
     const struct CMUnitTest tests[] = {
         RIG_TEST(a_device_comes_and_goes_with_two_events_each),
+        RIG_TEST(a_report_becomes_an_event_with_the_beginning_of_its_body),
+        RIG_TEST(a_tickets_state_is_told_with_what_is_known_of_its_device),
         RIG_TEST(an_end_has_the_reason_of_its_connection),
         RIG_TEST(a_take_over_is_no_event_wherever_it_comes_from),
         RIG_TEST(a_connection_that_changes_its_name_ends_the_old_one),
