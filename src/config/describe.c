@@ -2,6 +2,12 @@
 #include "config/config.h"
 #include "base/id.h"
 
+static const char *const registration_words[] = {
+#define X(name, word, text) [REGISTRATION_##name] = word,
+    REGISTRATIONS(X)
+#undef X
+};
+
 static const char *reach(const struct listener_config *l)
 {
     return config_is_loopback(l) ? "this machine only" : "open to the network";
@@ -52,6 +58,20 @@ static void describe_service(const struct listener_config *l, FILE *out)
         fprintf(out, "a process per core");
 }
 
+static void describe_commands(const struct listener_config *l, FILE *out)
+{
+    char a[32];
+
+    if (l->protocol == PROTOCOL_DEVICE)
+        fprintf(out, "; profile %s", l->profile_name);
+    else
+        fprintf(out, "; registration %s", registration_words[l->registration]);
+    if (l->commands.retries)
+        fprintf(out, ", commands repeated %u time%s, first after %s",
+                l->commands.retries, l->commands.retries == 1 ? "" : "s",
+                duration_text(l->commands.retry_ms, a, sizeof(a)));
+}
+
 static void describe_listener(const struct listener_config *l, FILE *out)
 {
     fprintf(out, "  listener    %s: %s on %s, %s", l->name, protocol_word(l->protocol),
@@ -64,6 +84,8 @@ static void describe_listener(const struct listener_config *l, FILE *out)
                 l->reply_heartbeats ? ", replies to heartbeats" : "");
     if (l->protocol == PROTOCOL_NBNET)
         describe_service(l, out);
+    if (l->protocol == PROTOCOL_DEVICE || l->protocol == PROTOCOL_JT808)
+        describe_commands(l, out);
     describe_presence(&l->presence, out);
     fputc('\n', out);
 }
