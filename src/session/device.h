@@ -5,6 +5,7 @@
 #include "codec/packages.h"
 #include "codec/profile.h"
 #include "config/config.h"
+#include "session/id_list.h"
 #include "session/session.h"
 
 /* A listener's settings: what struct listener's `conf` points to. */
@@ -15,7 +16,7 @@ struct device_settings {
     struct profile profile; /* of device_ops */
     /* Of vehicle_ops: */
     uint8_t registration;               /* enum registration */
-    const struct id_list *may_register; /* LIST */
+    const struct id_list *may_register; /* LIST; NULL: nobody */
     struct packages_limits packages;
 };
 

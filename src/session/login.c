@@ -1,16 +1,29 @@
 #include "session/login.h"
 
+static enum login move(struct conn *c, uint64_t hash, struct slice in)
+{
+    struct relay *r = relay_of(c);
+    unsigned home = relay_shard_of(r->group, hash);
+
+    if (home == relay_index(r))
+        return LOGIN_HERE;
+    conn_move(c, r->group->relays[home].shard, in);
+    return LOGIN_MOVED;
+}
+
+enum login login_move(struct conn *c, const struct id *id, struct slice in)
+{
+    return move(c, relay_hash(relay_of(c)->group, id), in);
+}
+
 enum login login_find(struct conn *c, const struct id *id, struct slice in,
                       struct terminal **out)
 {
     struct relay *r = relay_of(c);
     uint64_t hash = relay_hash(r->group, id);
-    unsigned home = relay_shard_of(r->group, hash);
 
-    if (home != relay_index(r)) {
-        conn_move(c, r->group->relays[home].shard, in);
+    if (move(c, hash, in) == LOGIN_MOVED)
         return LOGIN_MOVED;
-    }
     if (!(*out = relay_terminal(r, id, hash))) {
         conn_close(c, CLOSE_LIMIT);
         return LOGIN_CLOSED;

@@ -17,3 +17,7 @@ enum login {
  * frame that names the device. */
 enum login login_find(struct conn *c, const struct id *id, struct slice in,
                       struct terminal **out);
+
+/* The first half of it: a connection that only claims to be this device goes where it
+ * would live, and none is made. LOGIN_HERE: this is its shard. */
+enum login login_move(struct conn *c, const struct id *id, struct slice in);

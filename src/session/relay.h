@@ -97,6 +97,8 @@ struct relay_group {
     struct hash_key key; /* for ids */
     struct tracker_group *tracker;
     struct commands_group *commands;
+    struct ledger *ledger; /* of credentials; NULL: no vehicle terminals */
+    _Atomic uint32_t credentials;
     uint32_t max_devices; /* all shards together; each may exceed it by one */
     _Atomic uint32_t devices;
     uint64_t max_messages, max_bytes; /* of a mailbox: senders are held before these */
@@ -116,8 +118,8 @@ struct relay {
     struct shard *shard;
     struct registry terminals;
     struct tracker *tracker;
-    struct commands *commands;       /* commands.h */
-    struct credentials *credentials; /* credentials.h */
+    struct commands *commands; /* commands.h */
+    struct vehicles *vehicles; /* vehicles.h */
     uint64_t last_position; /* of the newest message accepted here, for any terminal */
     struct mailbox *mailbox;
     struct outbound *to; /* per shard */
