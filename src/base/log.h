@@ -23,6 +23,7 @@
     X(SESSION, "session")                                                              \
     X(MAILBOX, "mailbox")                                                              \
     X(JOURNAL, "journal")                                                              \
+    X(LEDGER, "ledger")                                                                \
     X(HTTP, "http")
 
 enum log_level {

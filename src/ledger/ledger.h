@@ -37,8 +37,8 @@ MUST_CHECK int ledger_new(const struct ledger_conf *conf, struct ledger **out);
 struct book_conf {
     struct inbox *inbox; /* the shard's: answers arrive there as parcels */
     /* On the shard's thread, once for each book_write with a `tag`. OK: it is durable.
-     * ERR_NOSPACE, ERR_IO: it is not; a new record is gone, a changed one is tried
-     * again without another word. */
+     * ERR_NOSPACE, ERR_IO, ERR_NOMEM: it is not; a new record is gone and its number
+     * free, a changed one is tried again without another word. */
     void (*written)(void *user, uint64_t tag, int rc);
     void *user;
 };

@@ -26,7 +26,7 @@ struct disk {
     unsigned commits;
 };
 
-static struct disk disks[2]; /* as many as there are kinds */
+static struct disk disks[3]; /* as many as there are kinds */
 
 static struct disk *disk_of(struct store *store)
 {
