@@ -1,4 +1,5 @@
 #include "base/json.h"
+#include "base/hex.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -185,10 +186,7 @@ void json_hex(struct json *j, struct slice bytes)
             j->failed = true;
             return;
         }
-        for (size_t i = 0; i < bytes.size; i++) {
-            *to++ = (uint8_t) "0123456789abcdef"[bytes.data[i] >> 4];
-            *to++ = (uint8_t) "0123456789abcdef"[bytes.data[i] & 15];
-        }
+        hex_write(bytes, (char *)to);
         buf_commit(j->out, 2 * bytes.size);
     }
     put_words(j, "\"");

@@ -1,12 +1,5 @@
 #include "config/framing.h"
-
-#include <ctype.h>
-#include <stdlib.h>
-
-static int hex_value(char c)
-{
-    return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
-}
+#include "base/hex.h"
 
 /* The character behind a backslash; moves *at behind it. -1: no such escape. */
 static int unescape(const char **at)
@@ -15,15 +8,15 @@ static int unescape(const char **at)
         {'n', '\n'}, {'r', '\r'}, {'t', '\t'}, {'0', '\0'}, {'\\', '\\'},
     };
     char c = *(*at)++;
+    int byte;
 
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (c == known[i][0])
             return known[i][1];
-    if (c != 'x' || !isxdigit((unsigned char)(*at)[0]) ||
-        !isxdigit((unsigned char)(*at)[1]))
+    if (c != 'x' || (byte = hex_byte(*at)) < 0)
         return -1;
     *at += 2;
-    return hex_value((*at)[-2]) << 4 | hex_value((*at)[-1]);
+    return byte;
 }
 
 static const char *read_mark(const char *text, struct mark *out)

@@ -1,8 +1,8 @@
 #include "config/value.h"
 #include "base/address.h"
+#include "base/hex.h"
 #include "config/suggest.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -247,17 +247,6 @@ static int set_name(const char *text, char *field, size_t size,
     memset(field, 0, size);
     memcpy(field, text, strlen(text));
     return OK;
-}
-
-/* Two digits at `text`; -1: they are none. */
-static int hex_byte(const char *text)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *high = *text ? strchr(digits, tolower((unsigned char)text[0])) : NULL;
-    const char *low =
-        high && text[1] ? strchr(digits, tolower((unsigned char)text[1])) : NULL;
-
-    return low ? (int)((high - digits) << 4 | (low - digits)) : -1;
 }
 
 static int set_message(const char *text, uint16_t *field, struct value_error *error)
