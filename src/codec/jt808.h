@@ -52,8 +52,9 @@ enum jt808_result {
 #undef X
 };
 
-/* Opens the conversion to and from GBK, while the process may still load it. OK, or
- * ERR_INVALID: the system has none, and GBK text is shown as "?". */
+/* Learns GBK from the system, while the process may still load files; before threads.
+ * OK, or ERR_INVALID: the system does not know it. What is not ASCII is then shown as
+ * U+FFFD, and refused in commands. */
 MUST_CHECK int jt808_init(void);
 
 const char *jt808_message_word(uint16_t message); /* NULL: it has no name here */
@@ -108,8 +109,8 @@ MUST_CHECK int jt808_write_missing(struct buf *to, bool is_2019, uint16_t first,
 #define JT808_WHY_SIZE 160
 
 /* {"flags": ["urgent"], "text": "..."} and the like (docs/protocol-jt808.md) becomes
- * the message and its body. `args` is a JSON object, or empty: none given. OK;
- * ERR_NOTFOUND: there is no command of that name; ERR_INVALID, ERR_TOO_LARGE: an
+ * the message and its body, which is empty before. `args` is a JSON object, or empty:
+ * none given. OK; ERR_NOTFOUND: there is no command of that name; ERR_INVALID: an
  * argument is wrong; ERR_NOMEM. `why` is a sentence for the client. */
 MUST_CHECK int jt808_command(const char *name, struct slice args, bool is_2019,
                              uint16_t *message, struct buf *body,
