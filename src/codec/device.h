@@ -48,9 +48,10 @@ struct device_frame {
 
 struct framing device_framing(enum device_id_form form);
 
-/* Reads what was cut. Returns OK, ERR_TOO_SHORT, ERR_BAD_LENGTH (the body is not as
- * long as the properties say), ERR_MALFORMED (an encrypted body; an id that has no text
- * form: control characters in ASCII8). */
+/* Reads the body of what was cut. Returns OK, ERR_TOO_SHORT, ERR_BAD_LENGTH (the
+ * message's body is not as long as the properties say), ERR_MALFORMED (an encrypted
+ * body; an id that has no text form: ASCII8 with other than printable characters, or
+ * with blanks alone). */
 MUST_CHECK int device_decode(enum device_id_form form, struct slice frame,
                              struct device_frame *out);
 
