@@ -13,7 +13,7 @@
 
 struct packages_limits {
     uint32_t max_groups;  /* at once */
-    uint32_t max_bytes;   /* of all of them, what they announce included: see try_add */
+    uint32_t max_bytes;   /* of all of them, what they announce included */
     int64_t max_age_ms;   /* of a group, since its first package */
     int64_t ask_after_ms; /* nothing new for so long: ask for what is missing */
     uint32_t max_asks;
@@ -30,7 +30,9 @@ enum packages_result {
 
 void packages_free(struct packages **p);
 
-/* `*p` is NULL at first. On PACKAGES_WHOLE `*first` is the serial of package 1, which
+/* `*p` is NULL at first. A group is counted with what it will take when all of it has
+ * come, as large as the largest of its packages so far; one that is beyond max_bytes is
+ * dropped. On PACKAGES_WHOLE `*first` is the serial of package 1, which
  * an answer quotes. On PACKAGES_REFUSED `*why` is a static word for the log:
  * "bad_number", "too_many_groups", "too_large", "no_memory". */
 MUST_CHECK enum packages_result packages_try_add(struct packages **p,
@@ -48,9 +50,9 @@ struct packages_missing {
     struct device_head head;
 };
 
-/* Drops what is too old, and returns when to call again (INT64_MAX: not at all); sets
- * *ask if one group's missing packages are due to be asked for. `dropped` counts groups
- * given up. */
+/* Drops what is too old, and returns when to call again (INT64_MAX: nothing is kept, free
+ * it; it may be at once); sets *ask if one group's missing packages are due to be asked for.
+ * `dropped` is how many groups were given up. */
 int64_t packages_tick(struct packages *p, const struct packages_limits *limits,
                       int64_t now_ms, struct packages_missing *ask, bool *asks,
                       uint32_t *dropped);

@@ -7,15 +7,19 @@
 
 struct vehicle; /* vehicle.c: what a terminal of JT/T 808 needs beyond this */
 
+#define DEVICE_NO_STATE 0
+
 /* Moves with the connection to another shard, without `self`. */
 struct device_session {
     struct terminal *self; /* whom it speaks for; NULL: nobody yet */
     struct vehicle *vehicle;
+    struct packages *packages; /* that came, and are not whole yet; or NULL */
     struct framing_state cut;
     struct device_head head; /* of its newest good frame: answers have it, too */
     uint16_t serial;         /* of our next message that is not a command */
-    bool warned_bad;         /* of a bad frame */
-    int16_t state;           /* that it told last; -1: none */
+    uint16_t state;  /* that it told last, plus 1 (a new session is all zeros) */
+    bool warned_bad; /* of a bad frame */
+    bool deaf;       /* held until it takes our answers */
 };
 
 static_assert(sizeof(struct device_session) <= CONN_SESSION_SIZE,
@@ -46,11 +50,18 @@ size_t device_input(struct conn *c, struct slice in, bool more_waits,
 bool device_log_in(struct conn *c, const struct id *id, struct slice in);
 
 /* Writes one message with the session's head. `ticket`: whose command it is, told to
- * commands_delivered(); 0: none. `total` 0: not packaged. OK, or ERR_NOMEM: the
+ * commands_delivered(); 0: none. `total` 0: not packaged. `body` has at most
+ * DEVICE_BODY_MAX bytes, and is not in the relay's scratch. OK, or ERR_NOMEM: the
  * connection is closing. */
 MUST_CHECK int device_write(struct conn *c, uint16_t message, uint16_t serial,
                             uint16_t total, uint16_t number, struct slice body,
                             uint64_t ticket);
+
+/* In how many frames a body goes, each with a serial of its own. */
+static inline uint16_t device_packages(size_t body)
+{
+    return body ? (uint16_t)((body + DEVICE_BODY_MAX - 1) / DEVICE_BODY_MAX) : 1;
+}
 
 /* dialect.send of both: in packages, if the body is too long for one frame. */
 MUST_CHECK int device_send(struct conn *c, const struct wire_command *w,
@@ -59,5 +70,6 @@ MUST_CHECK int device_send(struct conn *c, const struct wire_command *w,
 /* The other calls of conn_ops and session_ops that both have. */
 void device_on_delivered(void *user, const struct frame_note *note, struct slice bytes);
 void device_on_room(struct conn *c);
+void device_on_close(struct conn *c);
 const char *device_describe(const struct conn *c, char *text, size_t size);
 const struct device *device_of(const struct conn *c);

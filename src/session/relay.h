@@ -80,6 +80,7 @@ static_assert(offsetof(struct terminal, counted_in) == 60, "the line of a messag
     X(frames_returned, "frames that came back from an ended connection")               \
     X(frames_refused, "frames refused: a limit, the store")                            \
     X(bad_checksums, "frames whose last byte was wrong")                               \
+    X(bad_frames, "frames of devices dropped: checksum, length, escapes, id")          \
     X(empty_frames, "frames without a text, skipped")                                  \
     X(takeovers, "connections replaced by a newer one with the same id")               \
     X(holds, "times a sender was made to wait")

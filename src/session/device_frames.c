@@ -1,0 +1,255 @@
+/* What devices in 7E frames have in common, whatever their messages mean: frames in and
+ * out, what becomes of bad ones, and logging in. */
+#include "session/device_inside.h"
+#include "base/log.h"
+#include "session/delivery.h"
+#include "session/login.h"
+#include "session/tracker.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+/* A peer whose first bytes are no frame's may still be a device: after so many of them
+ * it is not. */
+#define JUNK_MAX 64
+
+static const char *escape_id(struct id id, char *out, size_t size)
+{
+    return log_escape(slice_of(id.text, id.length), out, size);
+}
+
+const char *device_describe(const struct conn *c, char *text, size_t size)
+{
+    const struct terminal *self = device_session_of(c)->self;
+    char name[ID_TEXT_MAX * 4 + 1];
+
+    if (self)
+        snprintf(text, size, "device=%s",
+                 escape_id(device_id(&self->device), name, sizeof(name)));
+    return text;
+}
+
+const struct device *device_of(const struct conn *c)
+{
+    const struct terminal *self = device_session_of(c)->self;
+
+    return self ? &self->device : NULL;
+}
+
+/* ---- in ---- */
+
+/* What was dropped in several pieces, because the bytes came in several, counts once:
+ * `goes_on` tells the later ones. */
+static void on_bad_frame(struct conn *c, int why, bool goes_on)
+{
+    struct device_session *s = device_session_of(c);
+    char device[ID_TEXT_MAX * 4 + sizeof("device=")] = "device=none";
+
+    if (goes_on)
+        return;
+    relay_of(c)->stats.bad_frames++;
+    if (!s->warned_bad)
+        LOG_THROTTLED(LOG_WARN, SESSION,
+                      "session %" PRIx64 " sent bad_frame why=%s %s listener=%s",
+                      conn_number(c), err_word(why),
+                      device_describe(c, device, sizeof(device)), c->listener->name);
+    s->warned_bad = true;
+}
+
+/* The engine used bytes and cut nothing. `left`: behind them. Bytes that begin nothing
+ * are met only before a connection's first mark. */
+static void on_skipped(struct conn *c, int why, bool was_dropping, size_t left)
+{
+    struct device_session *s = device_session_of(c);
+
+    on_bad_frame(c, why, was_dropping || (why == ERR_BAD_START && s->warned_bad));
+    if (why == ERR_BAD_START && c->rx_bytes - left > JUNK_MAX)
+        conn_close(c, CLOSE_BAD_START);
+}
+
+/* False: the frame was not used; the connection moved, or is closing. */
+static bool on_cut(struct conn *c, struct slice body, struct slice in,
+                   device_message *on_message)
+{
+    struct device_frame f;
+    int rc = device_decode(device_settings_of(c)->form, body, &f);
+
+    if (rc < 0) {
+        on_bad_frame(c, rc, false);
+        return true;
+    }
+    device_session_of(c)->head = f.head;
+    if (!on_message(c, &f, in))
+        return false;
+    c->rx_frames++;
+    return true;
+}
+
+size_t device_input(struct conn *c, struct slice in, bool more_waits,
+                    device_message *on_message)
+{
+    const struct framing *framing = &device_settings_of(c)->framing;
+    struct device_session *s = device_session_of(c);
+    uint32_t heard_before = c->rx_frames;
+    uint8_t scratch[DEVICE_FRAME_MAX];
+    size_t size = in.size;
+
+    while (in.size && !c->holds && !conn_is_closing(c)) {
+        bool was_dropping = s->cut.is_dropping;
+        struct frame cut;
+        ssize_t used = framing_cut(framing, &s->cut, in, more_waits, scratch, &cut);
+
+        if (used <= 0)
+            break;
+        if (cut.fault < 0)
+            on_skipped(c, cut.fault, was_dropping, in.size - (size_t)used);
+        else if (cut.bytes.size && !on_cut(c, cut.body, in, on_message))
+            break;
+        in = slice_from(in, (size_t)used);
+    }
+    if (c->rx_frames != heard_before && !c->moved && !conn_is_closing(c) && s->self &&
+        presence_policy_of(c)->rule != PRESENCE_RULE_NONE)
+        tracker_heard(relay_of(c), s->self);
+    return size - in.size;
+}
+
+/* ---- who it is ---- */
+
+static bool is_called(const struct terminal *self, const struct id *id)
+{
+    struct id own = device_id(&self->device);
+
+    return id_equal(&own, id);
+}
+
+static void let_go(struct conn *c)
+{
+    struct device_session *s = device_session_of(c);
+
+    if (s->self && !conn_is_closing(c))
+        conn_acknowledge(c);
+    if (s->self && !conn_is_closing(c))
+        delivery_detach(relay_of(c), s->self, true);
+    packages_free(&s->packages);
+    s->self = NULL;
+    s->state = DEVICE_NO_STATE;
+}
+
+bool device_log_in(struct conn *c, const struct id *id, struct slice in)
+{
+    struct device_session *s = device_session_of(c);
+    char name[ID_TEXT_MAX * 4 + 1];
+    struct relay *r = relay_of(c);
+    struct terminal *t;
+
+    if (s->self && is_called(s->self, id))
+        return true;
+    let_go(c);
+    if (conn_is_closing(c) || login_find(c, id, in, &t) != LOGIN_HERE)
+        return false;
+    s->self = t;
+    LOG_SESSION(LOG_INFO, "session %" PRIx64 " login device=%s proto=%s",
+                conn_number(c), escape_id(*id, name, sizeof(name)),
+                protocol_word(id->protocol));
+    conn_registered(c);
+    if (!conn_is_closing(c))
+        delivery_attach(r, t, c);
+    return !conn_is_closing(c);
+}
+
+void device_on_close(struct conn *c)
+{
+    struct device_session *s = device_session_of(c);
+
+    packages_free(&s->packages);
+    if (s->self && s->self->conn == c) /* else a newer connection speaks for it */
+        delivery_detach(relay_of(c), s->self, false);
+    /* `self` stays for describe(), which is asked next and last. */
+}
+
+/* ---- out ---- */
+
+/* Who asks and never reads the answers is not read from either. */
+static void bound_answers(struct conn *c)
+{
+    struct device_session *s = device_session_of(c);
+
+    if (s->deaf || conn_output_size(c) < 2 * c->shard->conf.output_limit)
+        return;
+    s->deaf = true;
+    conn_hold(c);
+}
+
+int device_write(struct conn *c, uint16_t message, uint16_t serial, uint16_t total,
+                 uint16_t number, struct slice body, uint64_t ticket)
+{
+    const struct frame_note note = {.session = ticket}; /* no place in the mail */
+    struct buf *scratch = &relay_of(c)->scratch;
+    struct slice bytes;
+    uint8_t *to;
+    int rc;
+
+    assert(body.size <= DEVICE_BODY_MAX);
+    if (conn_is_closing(c))
+        return ERR_NOMEM;
+    buf_clear(scratch);
+    rc = device_encode(&device_session_of(c)->head, message, serial, total, number,
+                       body, scratch);
+    if (rc < 0) {
+        conn_close(c, CLOSE_NO_MEMORY);
+        return ERR_NOMEM;
+    }
+    bytes = buf_peek(scratch);
+    if (!(to = conn_try_reserve(c, bytes.size)))
+        return ERR_NOMEM;
+    memcpy(to, bytes.data, bytes.size);
+    conn_commit(c, bytes.size, &note);
+    bound_answers(c);
+    return OK;
+}
+
+int device_send(struct conn *c, const struct wire_command *w, uint16_t serial,
+                uint64_t ticket)
+{
+    struct slice left = buf_peek(&w->body);
+    uint16_t total = device_packages(left.size);
+    int rc = OK;
+
+    if (total == 1)
+        return device_write(c, w->message, serial, 0, 0, left, ticket);
+    for (uint16_t number = 1; number <= total && rc == OK; number++) {
+        bool is_last = number == total;
+        size_t size = is_last ? left.size : DEVICE_BODY_MAX;
+
+        rc = device_write(c, w->message, (uint16_t)(serial + number - 1), total, number,
+                          slice_of(left.data, size), is_last ? ticket : 0);
+        left = slice_from(left, size);
+    }
+    return rc;
+}
+
+/* ---- the connection's other calls ---- */
+
+void device_on_delivered(void *user, const struct frame_note *note, struct slice bytes)
+{
+    struct conn *c = user;
+    struct device_session *s = device_session_of(c);
+
+    (void)bytes;
+    if (s->self)
+        delivery_on_delivered(relay_of(c), s->self, note);
+}
+
+void device_on_room(struct conn *c)
+{
+    struct device_session *s = device_session_of(c);
+
+    if (s->deaf) {
+        s->deaf = false;
+        if (c->holds) /* a drain may have ended it */
+            conn_release(c);
+    }
+    if (s->self)
+        delivery_on_room(relay_of(c), s->self);
+}
