@@ -50,9 +50,9 @@ struct packages_missing {
     struct device_head head;
 };
 
-/* Drops what is too old, and returns when to call again (INT64_MAX: nothing is kept, free
- * it; it may be at once); sets *ask if one group's missing packages are due to be asked for.
- * `dropped` is how many groups were given up. */
+/* Drops what is too old, and returns when to call again: at once, perhaps; INT64_MAX:
+ * nothing is kept, and it may be freed. Sets *ask if one group's missing packages are
+ * due to be asked for. `dropped` is how many groups were given up. */
 int64_t packages_tick(struct packages *p, const struct packages_limits *limits,
                       int64_t now_ms, struct packages_missing *ask, bool *asks,
                       uint32_t *dropped);

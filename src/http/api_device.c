@@ -141,7 +141,7 @@ static void answer_device(struct api *a, http_handle h, const struct device_view
     struct json j = json_to(&text);
 
     (void)done;
-    device_write(&j, v);
+    device_show(&j, v);
     api_answer(a, h, 200, NULL, &j);
 }
 

@@ -94,7 +94,7 @@ static void write_counters(struct json *j, const struct device_view *v)
     json_close(j, '}');
 }
 
-void device_write(struct json *j, const void *view)
+void device_show(struct json *j, const void *view)
 {
     const struct device_view *v = view;
 
@@ -144,7 +144,7 @@ static void begin(struct api *a, struct json *j)
 
 static const struct page_kind devices = {
     .begin = begin,
-    .write = device_write,
+    .write = device_show,
     .end = page_end,
     .view_size = sizeof(struct device_view),
     .collect = collect,

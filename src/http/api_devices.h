@@ -5,7 +5,7 @@
 #include "session/tracker.h"
 
 /* `view`: a struct device_view. */
-void device_write(struct json *j, const void *view);
+void device_show(struct json *j, const void *view);
 
 /* {"messages": 0, "bytes": 0} */
 void device_write_mailbox(struct json *j, const struct device_view *v);

@@ -12,12 +12,12 @@
 struct device_settings {
     struct session_settings common;
     struct framing framing;
-    uint8_t form;           /* enum device_id_form */
+    uint8_t form; /* enum device_id_form */
+    struct packages_limits packages;
     struct profile profile; /* of device_ops */
     /* Of vehicle_ops: */
     uint8_t registration;               /* enum registration */
     const struct id_list *may_register; /* LIST; NULL: nobody */
-    struct packages_limits packages;
 };
 
 extern const struct session_ops device_ops;  /* by a profile */

@@ -39,31 +39,31 @@ const struct device *device_of(const struct conn *c)
 
 /* ---- in ---- */
 
-/* What was dropped in several pieces, because the bytes came in several, counts once:
- * `goes_on` tells the later ones. */
-static void on_bad_frame(struct conn *c, int why, bool goes_on)
+static void on_bad_frame(struct conn *c, const char *why)
 {
     struct device_session *s = device_session_of(c);
     char device[ID_TEXT_MAX * 4 + sizeof("device=")] = "device=none";
 
-    if (goes_on)
-        return;
     relay_of(c)->stats.bad_frames++;
     if (!s->warned_bad)
         LOG_THROTTLED(LOG_WARN, SESSION,
                       "session %" PRIx64 " sent bad_frame why=%s %s listener=%s",
-                      conn_number(c), err_word(why),
-                      device_describe(c, device, sizeof(device)), c->listener->name);
+                      conn_number(c), why, device_describe(c, device, sizeof(device)),
+                      c->listener->name);
     s->warned_bad = true;
 }
 
-/* The engine used bytes and cut nothing. `left`: behind them. Bytes that begin nothing
- * are met only before a connection's first mark. */
+/* The engine used bytes and cut nothing. `left`: behind them. What is skipped in
+ * several pieces, because it came in several, counts once. Bytes that begin nothing are
+ * met only before a connection's first mark, and so before anything else that is bad.
+ */
 static void on_skipped(struct conn *c, int why, bool was_dropping, size_t left)
 {
-    struct device_session *s = device_session_of(c);
+    bool goes_on =
+        why == ERR_BAD_START ? device_session_of(c)->warned_bad : was_dropping;
 
-    on_bad_frame(c, why, was_dropping || (why == ERR_BAD_START && s->warned_bad));
+    if (!goes_on)
+        on_bad_frame(c, err_word(why));
     if (why == ERR_BAD_START && c->rx_bytes - left > JUNK_MAX)
         conn_close(c, CLOSE_BAD_START);
 }
@@ -76,7 +76,7 @@ static bool on_cut(struct conn *c, struct slice body, struct slice in,
     int rc = device_decode(device_settings_of(c)->form, body, &f);
 
     if (rc < 0) {
-        on_bad_frame(c, rc, false);
+        on_bad_frame(c, err_word(rc));
         return true;
     }
     device_session_of(c)->head = f.head;
@@ -112,6 +112,46 @@ size_t device_input(struct conn *c, struct slice in, bool more_waits,
         presence_policy_of(c)->rule != PRESENCE_RULE_NONE)
         tracker_heard(relay_of(c), s->self);
     return size - in.size;
+}
+
+/* ---- packages ---- */
+
+bool device_join(struct conn *c, const struct device_frame *f,
+                 struct device_frame *whole)
+{
+    const char *why;
+
+    *whole = *f;
+    if (!(f->properties & DEVICE_PACKAGED))
+        return true;
+    whole->total = whole->number = 0;
+    switch (packages_try_add(&device_session_of(c)->packages,
+                             &device_settings_of(c)->packages, f, c->shard->loop.now_ms,
+                             &whole->body, &whole->serial, &why)) {
+    case PACKAGES_WHOLE:
+        return true;
+    case PACKAGES_REFUSED:
+        on_bad_frame(c, why);
+        break;
+    case PACKAGES_MORE:
+        break;
+    }
+    return false;
+}
+
+void device_age_packages(struct conn *c)
+{
+    struct device_session *s = device_session_of(c);
+    struct packages_missing missing;
+    uint32_t dropped;
+    bool asks;
+
+    if (!s->packages)
+        return;
+    if (packages_tick(s->packages, &device_settings_of(c)->packages,
+                      c->shard->loop.now_ms, &missing, &asks, &dropped) == INT64_MAX)
+        packages_free(&s->packages);
+    relay_of(c)->stats.packages_dropped += dropped;
 }
 
 /* ---- who it is ---- */

@@ -57,6 +57,15 @@ MUST_CHECK int device_write(struct conn *c, uint16_t message, uint16_t serial,
                             uint16_t total, uint16_t number, struct slice body,
                             uint64_t ticket);
 
+/* True: *whole is the message; a package may have completed it. False: others are to
+ * come, or this one was refused (counted, logged once for each connection). What
+ * *whole borrows is valid until the next call, or until the connection is closed. */
+bool device_join(struct conn *c, const struct device_frame *f,
+                 struct device_frame *whole);
+
+/* Gives up packages whose others did not come, without asking for them. */
+void device_age_packages(struct conn *c);
+
 /* In how many frames a body goes, each with a serial of its own. */
 static inline uint16_t device_packages(size_t body)
 {

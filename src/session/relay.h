@@ -81,6 +81,7 @@ static_assert(offsetof(struct terminal, counted_in) == 60, "the line of a messag
     X(frames_refused, "frames refused: a limit, the store")                            \
     X(bad_checksums, "frames whose last byte was wrong")                               \
     X(bad_frames, "frames of devices dropped: checksum, length, escapes, id")          \
+    X(packages_dropped, "messages in packages that stayed incomplete for too long")    \
     X(empty_frames, "frames without a text, skipped")                                  \
     X(takeovers, "connections replaced by a newer one with the same id")               \
     X(holds, "times a sender was made to wait")

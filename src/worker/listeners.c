@@ -2,6 +2,7 @@
  * which operations, its options become their settings. */
 #include "worker/worker_inside.h"
 #include "net/options.h"
+#include "session/device.h"
 #include "session/heartbeat.h"
 #include "session/ttms.h"
 
@@ -11,6 +12,7 @@ union settings {
     struct session_settings common;
     struct ttms_settings ttms;
     struct heartbeat_settings heartbeat;
+    struct device_settings device;
 };
 
 static void make_ttms(const struct listener_config *l, union settings *out)
@@ -31,6 +33,27 @@ static void make_heartbeat(const struct listener_config *l, union settings *out)
     };
 }
 
+/* What one connection may have us keep of messages that come in packages. */
+static const struct packages_limits packages = {
+    .max_groups = 4,
+    .max_bytes = 128 * 1024,
+    .max_age_ms = 60 * 1000,
+};
+
+static void make_device(const struct listener_config *l, union settings *out)
+{
+    struct framing framing = device_framing(l->id_form);
+
+    if (framing.max_frame > l->max_frame)
+        framing.max_frame = l->max_frame;
+    out->device = (struct device_settings){
+        .framing = framing,
+        .form = l->id_form,
+        .packages = packages,
+        .profile = l->profile,
+    };
+}
+
 /* What serves a protocol. */
 static const struct kind {
     const struct session_ops *ops;
@@ -38,6 +61,7 @@ static const struct kind {
 } kinds[PROTOCOL_LIMIT] = {
     [PROTOCOL_TTMS] = {&ttms_ops, make_ttms},
     [PROTOCOL_HEARTBEAT] = {&heartbeat_ops, make_heartbeat},
+    [PROTOCOL_DEVICE] = {&device_ops, make_device},
 };
 
 int listeners_make(struct worker *w, const int *fds)
@@ -56,6 +80,7 @@ int listeners_make(struct worker *w, const int *fds)
             continue; /* it has processes of its own */
         kind->make(l, &w->settings[i]);
         w->settings[i].common.presence = l->presence;
+        w->settings[i].common.commands = l->commands;
         w->listeners[w->listener_count] = (struct listener){
             .name = l->name,
             .fd = fds[i],
