@@ -166,6 +166,29 @@ class Answers(Server):
         return [self.program(), "-c", config]
 
 
+class Commands(Server):
+    """Our HTTP API, and the devices that it asks."""
+    name = "holdfast"
+
+    def __init__(self, tools, **kw):
+        super().__init__(tools, **kw)
+        self.device_port = 0
+
+    def program(self):
+        return self.tools.holdfast
+
+    def command(self):
+        self.device_port = machine.free_port()
+        config = self.write("holdfast.yaml", (
+            f"data_dir: {self.dir}/data\n"
+            "shards: 1\n"
+            "limits: {max_per_address: 0}\n"
+            f"http: {{address: \"127.0.0.1:{self.port}\"}}\n"
+            "listen:\n"
+            f"  devices: {{protocol: device, address: \"127.0.0.1:{self.device_port}\"}}\n"))
+        return [self.program(), "-c", config]
+
+
 class Mosquitto(Server):
     name = "mosquitto"
     wire = "mqtt"
