@@ -11,7 +11,8 @@
     X(show, "all about one device")                                                    \
     X(watch, "who comes and goes, as it happens")                                      \
     X(kick, "close a device's connection")                                             \
-    X(mail, "look at stored messages, also without a gateway")
+    X(mail, "look at stored messages, also without a gateway")                         \
+    X(selftest, "does it keep its promises on this machine? two minutes")
 
 /* argv[0] is "holdfast NAME". Each returns the exit status: 0, 1 (it failed, was
  * refused, or found damage), or 2 (the command was not understood). */

@@ -16,6 +16,7 @@ PAGES = {
     ("holdfast", "watch"): "docs/man/holdfast.8",
     ("holdfast", "kick"): "docs/man/holdfast.8",
     ("holdfast", "mail"): "docs/man/holdfast.8",
+    ("holdfast", "selftest"): "docs/man/holdfast.8",
     ("holdfast-sim", "requests"): "docs/simulator.md",
     ("holdfast-sim", "terminals"): "docs/simulator.md",
     ("holdfast-sim", "heartbeats"): "docs/simulator.md",
