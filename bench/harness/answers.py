@@ -73,7 +73,7 @@ def compare(tools, options, bars):
                    "ratios are medians of the rounds' ratios")
     table = report.Table(("shape", 34), ("server", 9), ("answers/s", 11), ("+-", 5),
                          ("CPU us", 8), ("rate/floor", 10), ("CPU/floor", 9),
-                         ("p50 us", 8), ("p99 us", 9), left=2)
+                         ("p50 us", 8), ("p99 us", 9), left=2, plot="answers/s")
     everything = []
     for shape in QUICK_SHAPES if options.quick else SHAPES:
         samples = measure_shape(tools, shape, options)
@@ -97,7 +97,7 @@ def compare(tools, options, bars):
 def scale(tools, options):
     """Nobody is pinned: with two cores the load takes its share of both."""
     report.heading("One process and two, load on the same cores")
-    table = report.Table(("processes", 10), ("answers/s", 12))
+    table = report.Table(("processes", 10), ("answers/s", 12), plot="answers/s")
     found = {}
     for processes in (1, 2):
         rates = []

@@ -53,7 +53,8 @@ def run(tools, options, bars):
     report.heading(f"Commands: a caller asks, its device answers, {options.rounds} rounds of "
                    f"{options.seconds} s, medians")
     table = report.Table(("callers", 8), ("through", 15), ("calls/s", 10), ("+-", 5),
-                         ("CPU us", 8), ("p50 us", 9), ("p99 us", 9), left=2)
+                         ("CPU us", 8), ("p50 us", 9), ("p99 us", 9), left=2,
+                         plot="p50 us")
     everything = []
     for callers in QUICK_CALLERS if options.quick else CALLERS:
         samples = measure(tools, options, callers)

@@ -98,6 +98,7 @@ def gateway(tools, options, table):
 def run(tools, options, bars):
     report.heading("Durable: what is synced before it counts, removed when delivered")
     table = report.Table(("shape", 34), ("store", 10), ("msg/s", 12), ("+-", 5),
-                         ("CPU us", 7), ("batch", 7), ("/lmdb", 6), ("/log", 6), left=2)
+                         ("CPU us", 7), ("batch", 7), ("/lmdb", 6), ("/log", 6), left=2,
+                         plot="msg/s")
     found = stores(tools, options, bars, table)
     return found + gateway(tools, options, table)

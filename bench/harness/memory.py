@@ -47,7 +47,7 @@ def hold(tools, server, terminals):
 def run(tools, _options, bars):
     report.heading(f"Memory: {MANY} idle registered terminals")
     table = report.Table(("server", 10), (f"with {FEW} kB", 12), (f"with {MANY} kB", 13),
-                         ("B/terminal", 10), ("register/s", 11))
+                         ("B/terminal", 10), ("register/s", 11), plot="B/terminal")
     report.progress("holdfast")
     with servers.Holdfast(tools) as server:
         _, few = hold(tools, server, FEW)

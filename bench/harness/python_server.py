@@ -11,7 +11,7 @@ BAR = 20.0
 def run(tools, options, bars):
     report.heading(f"Against a threaded Python relay: {SIZE} B in bursts")
     table = report.Table(("shape", 31), ("server", 9), ("msg/s", 13), ("CPU us", 8),
-                         ("p50 us", 8), ("/python", 8), left=2)
+                         ("p50 us", 8), ("/python", 8), left=2, plot="msg/s")
     everything = []
     for pairs, batch in BURSTS:
         samples = {"python": [], "holdfast": []}

@@ -87,7 +87,7 @@ def run(tools, options, bars):
     table = report.Table(
         ("shape", 31), ("server", 9), ("msg/s", 13), ("+-", 5), ("CPU us", 6),
         ("+-", 5), ("/floor", 6), ("/nats", 6), ("/redis", 6), ("p50 us", 6),
-        ("p99 us", 6), ("core", 5), ("load", 5), left=2)
+        ("p99 us", 6), ("core", 5), ("load", 5), left=2, plot="CPU us")
     everything = []
     for shape in QUICK_SHAPES if options.quick else SHAPES:
         samples = measure_shape(tools, shape, options, present)

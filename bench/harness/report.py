@@ -2,6 +2,8 @@
 
 import sys
 
+blocks = []  # all that was told, as (kind, content), for page.py
+
 
 def progress(text):
     """Overwrites itself on a terminal; silent elsewhere."""
@@ -12,15 +14,22 @@ def progress(text):
 
 class Table:
     """Rows are printed as they come; the widths are those of the head. The first `left`
-    columns hold words, the others numbers."""
+    columns hold words, the others numbers; a page draws the column `plot`."""
 
-    def __init__(self, *columns, left=1):
+    def __init__(self, *columns, left=1, plot=None):
         self.left = left
         self.widths = [max(len(name), least) for name, least in columns]
-        self.row(*[name for name, _ in columns])
+        self.kept = {"columns": [name for name, _ in columns], "left": left,
+                     "plot": plot, "rows": []}
+        self.print(self.kept["columns"])
         self.rule()
+        blocks.append(("table", self.kept))
 
     def row(self, *cells):
+        self.kept["rows"].append(cells)
+        self.print(cells)
+
+    def print(self, cells):
         progress("")
         line = "  ".join(
             str(cell).ljust(width) if i < self.left else str(cell).rjust(width)
@@ -32,11 +41,13 @@ class Table:
 
 
 def heading(text):
+    blocks.append(("heading", text))
     progress("")
     print(f"\n{text}\n", flush=True)
 
 
 def note(text):
+    blocks.append(("note", text))
     progress("")
     print("  " + text, flush=True)
 

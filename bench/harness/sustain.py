@@ -12,7 +12,8 @@ def run(tools, options, bars):
     report.heading(f"Sustained: {SIZE}-byte frames back to back for {seconds:.0f} s, "
                    "one sender without a window")
     table = report.Table(("server", 10), ("sent", 14), ("received", 14), ("wrong", 6),
-                         ("msg/s", 12), ("Gbit/s", 7), ("CPU us", 7), ("p99 us", 8))
+                         ("msg/s", 12), ("Gbit/s", 7), ("CPU us", 7), ("p99 us", 8),
+                         plot="msg/s")
     everything = {}
     for kind in (servers.Floor, servers.Holdfast):
         report.progress(kind.name)
