@@ -163,7 +163,7 @@ static bool is_called(const struct terminal *self, const struct id *id)
     return id_equal(&own, id);
 }
 
-static void let_go(struct conn *c)
+void device_let_go(struct conn *c)
 {
     struct device_session *s = device_session_of(c);
 
@@ -185,7 +185,7 @@ bool device_log_in(struct conn *c, const struct id *id, struct slice in)
 
     if (s->self && is_called(s->self, id))
         return true;
-    let_go(c);
+    device_let_go(c);
     if (conn_is_closing(c) || login_find(c, id, in, &t) != LOGIN_HERE)
         return false;
     s->self = t;

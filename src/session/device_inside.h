@@ -49,6 +49,9 @@ size_t device_input(struct conn *c, struct slice in, bool more_waits,
  * commands_attached. False as above. */
 bool device_log_in(struct conn *c, const struct id *id, struct slice in);
 
+/* It speaks for nobody any more; the connection goes on, unless it is closing now. */
+void device_let_go(struct conn *c);
+
 /* Writes one message with the session's head. `ticket`: whose command it is, told to
  * commands_delivered(); 0: none. `total` 0: not packaged. `body` has at most
  * DEVICE_BODY_MAX bytes, and is not in the relay's scratch. OK, or ERR_NOMEM: the

@@ -37,8 +37,7 @@ bool vehicles_revoke(struct relay *r, const struct id *id);
     X(foreign, "messages refused: another terminal's, after it had")                   \
     X(repeated, "reports that came again")                                             \
     X(unsafe, "reports left unanswered: their event was lost")                         \
-    X(bad, "messages that do not say what they must")                                  \
-    X(packages, "packages refused, or given up")
+    X(bad, "messages that do not say what they must")
 
 struct vehicles_stats {
 #define X(name, text) uint64_t name;
