@@ -12,23 +12,11 @@
 
 void journal_add_stale(struct journal *j, uint64_t seq)
 {
-    struct stale *s = &j->stale;
-
-    if (s->count == s->room) {
-        size_t room = s->room ? s->room * 2 : 256;
-        uint64_t *seqs = realloc(s->seqs, room * sizeof(*seqs));
-
-        if (!seqs) {
-            LOG_THROTTLED(LOG_ERROR, JOURNAL,
-                          "journal entry %llu stays: out of memory; the next start "
-                          "removes it",
-                          (unsigned long long)seq);
-            return;
-        }
-        s->seqs = seqs;
-        s->room = room;
-    }
-    s->seqs[s->count++] = seq;
+    if (!stale_try_add(&j->stale, seq))
+        LOG_THROTTLED(LOG_ERROR, JOURNAL,
+                      "journal entry %llu stays: out of memory; the next start "
+                      "removes it",
+                      (unsigned long long)seq);
 }
 
 bool journal_remember(struct journal *j, uint64_t cursor, struct slice entry)
@@ -145,15 +133,6 @@ static int remove_entry(struct journal *j, uint64_t seq)
     return rc == ERR_NOTFOUND ? OK : rc;
 }
 
-static int remove_stale(struct journal *j, struct work *w)
-{
-    int rc = OK;
-
-    for (; rc == OK && w->stale < j->stale.count && w->stale < AT_ONCE; w->stale++)
-        rc = remove_entry(j, j->stale.seqs[j->stale.count - 1 - w->stale]);
-    return rc;
-}
-
 static int put_events(struct journal *j, struct work *w)
 {
     uint32_t i = ring_index_after(&j->ring, j->saved);
@@ -204,7 +183,8 @@ static int fill(struct journal *j, struct work *w)
 {
     int rc;
 
-    if ((rc = remove_stale(j, w)) < 0 || (rc = put_events(j, w)) < 0)
+    rc = stale_remove(&j->stale, j->keeper.store, AT_ONCE, &w->stale);
+    if (rc < 0 || (rc = put_events(j, w)) < 0)
         return rc;
     if (w->saved < ring_newest(&j->ring))
         return OK;
@@ -220,7 +200,7 @@ static void settle(struct journal *j, const struct work *w)
     atomic_fetch_add_explicit(&j->commits, 1, memory_order_relaxed);
     atomic_store_explicit(&j->disk_bytes, j->conf.engine->disk_bytes(j->keeper.store),
                           memory_order_relaxed);
-    j->stale.count -= w->stale;
+    stale_settle(&j->stale, w->stale);
     j->last_put = w->last_put;
     j->saved = w->saved;
     j->claim = w->claim;

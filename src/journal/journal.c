@@ -101,6 +101,6 @@ void journal_close(struct journal **journal)
     ring_fini(&j->ring);
     cards_fini(&j->cards);
     pthread_mutex_destroy(&j->lock);
-    free(j->stale.seqs);
+    stale_fini(&j->stale);
     free(j);
 }

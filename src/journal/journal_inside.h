@@ -16,18 +16,12 @@
 #include "journal/feed.h"
 #include "journal/ring.h"
 #include "store/keeper.h"
+#include "store/stale.h"
 
 /* How many numbers may be given beyond the largest one that the store is known to show
  * at the next start; that start jumps over them. So none is given twice. */
 #define CLAIM_REACH (1ull << 26)
 #define NUMBER_MAX  (1ull << 53) /* what JSON's numbers hold exactly */
-
-/* Numbers in the store that do not belong there any more. Removing one twice does no
- * harm. */
-struct stale {
-    uint64_t *seqs;
-    size_t count, room;
-};
 
 struct journal {
     struct journal_conf conf;
