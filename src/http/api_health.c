@@ -1,5 +1,6 @@
 /* Is it alive; may it be given work. */
 #include "http/api_inside.h"
+#include "ledger/ledger.h"
 
 void api_healthz(struct api *a, const struct http_request *q, const struct params *p)
 {
@@ -14,24 +15,31 @@ void api_healthz(struct api *a, const struct http_request *q, const struct param
     api_answer(a, q->handle, 200, NULL, &j);
 }
 
+/* A sentence's beginning, and *rc; NULL: nothing is wrong. */
+static const char *what_is_wrong(const struct api *a, int *rc)
+{
+    const struct relay_group *g = a->conf.group;
+
+    *rc = OK;
+    if (atomic_load(&a->draining))
+        return "the gateway is ending";
+    if ((*rc = mailbox_health(g->relays[0].mailbox)) < 0) /* all share a store */
+        return "no mail can be stored";
+    if ((*rc = journal_health(a->journal)) < 0)
+        return "no event can be stored";
+    if (g->ledger && (*rc = ledger_health(g->ledger)) < 0)
+        return "no ticket can be stored";
+    return NULL;
+}
+
 void api_readyz(struct api *a, const struct http_request *q, const struct params *p)
 {
-    int mail = mailbox_health(a->conf.group->relays[0].mailbox); /* all share a store */
-    int journal = journal_health(a->journal);
-    const char *wrong = NULL;
+    int rc;
+    const char *wrong = what_is_wrong(a, &rc);
 
-    if (atomic_load(&a->draining))
-        wrong = "the gateway is ending";
-    else if (mail < 0)
-        wrong = "no mail can be stored";
-    else if (journal < 0)
-        wrong = "no event can be stored";
     if (!wrong)
         api_healthz(a, q, p);
     else
         http_problem(a->server, q->handle, 503, "not-ready", NULL, "%s%s%s", wrong,
-                     mail < 0 || journal < 0 ? ": " : "",
-                     mail < 0      ? err_text(mail)
-                     : journal < 0 ? err_text(journal)
-                                   : "");
+                     rc < 0 ? ": " : "", rc < 0 ? err_text(rc) : "");
 }

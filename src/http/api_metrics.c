@@ -4,6 +4,7 @@
 #include "http/exposition.h"
 #include "http/figures.h"
 #include "http/services.h"
+#include "ledger/ledger.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -138,6 +139,27 @@ static void expose_journal(struct exposition *e, struct journal *j)
     expose_value(e, "", NULL, journal_health(j) == OK);
 }
 
+static void expose_ledger(struct exposition *e, struct ledger *l)
+{
+    struct ledger_stats stats = ledger_stats(l);
+
+#define X(name, text)                                                                  \
+    expose(e, "holdfast_ledger_" #name "_total", EXPOSE_COUNTER, text);                \
+    expose_value(e, "", NULL, stats.name);
+    LEDGER_COUNTERS(X)
+#undef X
+    expose(e, "holdfast_ledger_records", EXPOSE_GAUGE,
+           "tickets and credentials that are kept");
+    expose_value(e, "", NULL, stats.records);
+    expose(e, "holdfast_ledger_backlog_bytes", EXPOSE_GAUGE,
+           "bytes handed over and not yet written");
+    expose_value(e, "", NULL, stats.backlog);
+    expose(e, "holdfast_ledger_disk_bytes", EXPOSE_GAUGE, "bytes used on the disk");
+    expose_value(e, "", NULL, stats.disk_bytes);
+    expose(e, "holdfast_ledger_store_up", EXPOSE_GAUGE, "1: tickets can be stored");
+    expose_value(e, "", NULL, ledger_health(l) == OK);
+}
+
 static void expose_http(struct exposition *e, const struct http_stats *s)
 {
     static const char *const classes[] = {"", "1xx", "2xx", "3xx", "4xx", "5xx"};
@@ -226,6 +248,8 @@ static void answer(struct scrape *s)
     expose_turns(&e, &s->figures.turns);
     expose_services(&e, &s->survey);
     expose_journal(&e, s->api->journal);
+    if (s->api->conf.group->ledger)
+        expose_ledger(&e, s->api->conf.group->ledger);
     expose_http(&e, http_stats(s->api->server));
     done.failed = e.failed;
     api_answer(s->api, s->handle, 200, "text/plain; version=0.0.4; charset=utf-8",

@@ -65,6 +65,7 @@ int shards_make(struct worker *w)
         .count = w->shard_count,
         .key = hash_key_random(),
         .tracker = w->tracker,
+        .ledger = w->ledger,
         .max_devices = config->max_devices,
         .max_messages = config->mailbox_max_messages,
         .max_bytes = config->mailbox_max_bytes,

@@ -1,9 +1,18 @@
 /* What is on the disk: the mailbox behind its writer; the journal, with the tracker
- * that tells it. Opening them tells the shards what the worker before this one knew. */
+ * that tells it; the ledger of tickets and credentials. Opening them tells the shards
+ * what the worker before this one knew. */
 #include "worker/worker_inside.h"
 
 /* Events and cards in memory on their way to the disk; then events are lost. */
 #define JOURNAL_BACKLOG (64u << 20)
+
+/* Records on their way to the disk; then new ones are refused. */
+#define LEDGER_BACKLOG (16u << 20)
+
+/* What the ledger is made for: so much of each ticket on the average, and of each
+ * vehicle terminal its credential. */
+#define TICKET_BYTES     2048u
+#define CREDENTIAL_BYTES 256u
 
 static int make_writer(struct worker *w)
 {
@@ -52,10 +61,26 @@ static int make_tracker(struct worker *w)
     return tracker_group_new(&conf, &w->tracker);
 }
 
+static int make_ledger(struct worker *w)
+{
+    const struct config *config = w->config;
+    struct ledger_conf conf = {
+        .engine = &store_lmdb,
+        .dir = config->data_dir,
+        .total_bytes = (uint64_t)config->commands_max_tickets * TICKET_BYTES +
+                       (uint64_t)config->max_devices * CREDENTIAL_BYTES,
+        .backlog_bytes = LEDGER_BACKLOG,
+    };
+
+    return ledger_new(&conf, &w->ledger);
+}
+
 int stores_make(struct worker *w)
 {
     int rc = make_writer(w);
 
+    if (rc == OK)
+        rc = make_ledger(w);
     return rc < 0 ? rc : make_tracker(w);
 }
 
@@ -91,9 +116,28 @@ static int open_mail(struct worker *w)
     return mail_writer_start(w->writer);
 }
 
+static int on_record(void *user, uint32_t number, uint8_t form, struct slice record)
+{
+    (void)user;
+    (void)number;
+    (void)form;
+    (void)record;
+    return OK;
+}
+
+/* When the journal has told which devices there are. */
+static int open_ledger(struct worker *w)
+{
+    int rc = ledger_open(w->ledger, on_record, w);
+
+    return rc < 0 ? rc : ledger_start(w->ledger);
+}
+
 int stores_open(struct worker *w)
 {
     int rc = open_journal(w);
 
+    if (rc == OK)
+        rc = open_ledger(w);
     return rc < 0 ? rc : open_mail(w);
 }

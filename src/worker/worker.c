@@ -64,6 +64,7 @@ static void dismantle(struct worker *w)
 {
     mail_writer_close(&w->writer);
     journal_close(&w->journal);
+    ledger_close(&w->ledger);
     http_free(&w->http); /* the journal told it what it published */
     shards_free(w);
     api_free(&w->api);

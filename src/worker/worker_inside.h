@@ -2,7 +2,8 @@
  *
  *   listeners.c   a listener of the configuration -> a session's operations, settings
  *   shards.c      a shard per core, each with its relay and its mailbox
- *   stores.c      what is on the disk: the mailbox, and the journal with its tracker
+ *   stores.c      what is on the disk: the mailbox, the journal with its tracker, the
+ *                 ledger
  *   http.c        the server and the API on it
  *   drain.c       the end, step by step
  *   totals.c      what it did in its life
@@ -12,6 +13,7 @@
 
 #include "http/api.h"
 #include "journal/journal.h"
+#include "ledger/ledger.h"
 #include "mailbox/writer.h"
 #include "session/tracker.h"
 #include "worker/worker.h"
@@ -35,6 +37,7 @@ struct worker {
     struct limits *limits;
     struct mail_writer *writer;
     struct journal *journal;
+    struct ledger *ledger;
     struct api *api;
     struct http_server *http; /* NULL: off */
 };

@@ -8,6 +8,7 @@
 #include "base/reader.h"
 #include "codec/ttms.h"
 #include "journal/journal_inside.h"
+#include "ledger/ledger_inside.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/record.h"
 #include "store/store_mem.h"
@@ -53,6 +54,7 @@ struct relay_rig {
     struct limits *limits;
     struct mail_writer *writer;
     struct journal *journal;
+    struct ledger *ledger;
     uint32_t keep; /* events */
     void (*published)(void *user);
     void *published_user;
@@ -62,7 +64,7 @@ struct relay_rig {
     int64_t restart_grace_ms, forget_after_ms;
     size_t output_limit;
     int64_t now_ms;
-    bool killed;        /* the journal is cut off */
+    bool killed;        /* journal and ledger are cut off */
     uint64_t news_read; /* cursor of the last event that relay_rig_news() showed */
     char news[8192];
 };
@@ -80,6 +82,29 @@ static inline int relay_rig_card(void *user, uint32_t number, const struct card 
 {
     (void)user;
     return tracker_adopt(&relay_rig.group, number, card);
+}
+
+static inline int relay_rig_record(void *user, uint32_t number, uint8_t form,
+                                   struct slice record)
+{
+    (void)user;
+    (void)number;
+    (void)form;
+    (void)record;
+    return OK;
+}
+
+static inline void relay_rig_ledger(void)
+{
+    const struct ledger_conf conf = {
+        .engine = &store_mem,
+        .dir = "mem",
+        .total_bytes = 64 << 20,
+        .backlog_bytes = 16 << 20,
+    };
+    int rc = ledger_new(&conf, &relay_rig.ledger);
+
+    assert(rc == OK);
 }
 
 static inline void relay_rig_journal(void)
@@ -161,11 +186,13 @@ static inline void relay_rig_open(void)
         .read_timeout_ms = 1000000,
     };
     relay_rig_journal();
+    relay_rig_ledger();
     g->group = (struct relay_group){
         .relays = g->relays,
         .count = RELAY_SHARDS,
         .key = {1, 2},
         .tracker = g->tracker,
+        .ledger = g->ledger,
         .max_devices = g->max_devices,
         .max_messages = g->mail.max_messages,
         .max_bytes = g->mail.max_bytes,
@@ -178,6 +205,8 @@ static inline void relay_rig_open(void)
     rc = journal_open(g->journal, relay_rig_card, NULL);
     if (rc == OK)
         rc = mail_writer_open(g->writer, relay_rig_found, NULL);
+    if (rc == OK)
+        rc = ledger_open(g->ledger, relay_rig_record, NULL);
     assert(rc == OK);
     for (unsigned i = 0; i < RELAY_SHARDS; i++)
         mailbox_adopted(g->relays[i].mailbox);
@@ -211,8 +240,10 @@ static inline void relay_rig_turn(void)
         loop_turn(&g->shards[i].loop, 0);
     g->now_ms += 1000000; /* whatever the writer waits for is over */
     mail_writer_turn(g->writer, g->now_ms);
-    if (!g->killed)
+    if (!g->killed) {
         journal_turn(g->journal, g->now_ms);
+        ledger_turn(g->ledger, g->now_ms);
+    }
     for (unsigned i = 0; i < RELAY_SHARDS; i++)
         for (uint32_t slot = 0; slot < g->shards[i].table_size; slot++) {
             struct conn *c = shard_conn_at(&g->shards[i], slot);
@@ -264,6 +295,7 @@ static inline void relay_rig_close(void)
         assert(relay_is_settled(&g->relays[i]) || g->killed);
     mail_writer_close(&g->writer);
     journal_close(&g->journal);
+    ledger_close(&g->ledger);
     for (unsigned i = 0; i < RELAY_SHARDS; i++) {
         mailbox_free(&g->relays[i].mailbox);
         relay_fini(&g->relays[i]);
@@ -314,9 +346,12 @@ static inline struct relay *relay_rig_home(const struct id *id)
     return &g->relays[relay_shard_of(&g->group, relay_hash(&g->group, id))];
 }
 
-/* Cuts the journal off, as if the gateway were killed; relay_rig_close() follows. */
+/* Cuts journal and ledger off, as if the gateway were killed; relay_rig_close()
+ * follows. */
 static inline void relay_rig_kill(void)
 {
+    store_mem.close(&relay_rig.ledger->keeper.store);
+    relay_rig.ledger->is_open = false;
     store_mem.close(&relay_rig.journal->keeper.store);
     relay_rig.journal->is_open = false;
     relay_rig.killed = true;
