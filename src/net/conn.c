@@ -233,13 +233,13 @@ static void log_close(const struct conn *c)
 }
 
 /* What comes back from the output will be sent again: throw away the kernel's copy, so
- * that the peer does not get it twice. */
+ * that the peer does not get it twice. A last answer is left to reach it. */
 static void reset_on_close(const struct conn *c)
 {
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     const struct output *o = c->owed ? &c->owed->output : NULL;
 
-    if (o && (o->recalled || !output_is_empty(o)))
+    if (o && output_must_be_recalled(o))
         (void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 }
 

@@ -70,14 +70,32 @@ void output_acknowledge(struct output *o, size_t unacked, output_frame *delivere
     }
 }
 
+/* Somebody will see to it that it is sent again. */
+static bool is_kept(const struct frame_note *note)
+{
+    return note->position || note->session;
+}
+
+bool output_must_be_recalled(const struct output *o)
+{
+    const struct noted_frame *f = oldest(o);
+    size_t count = buf_used(&o->notes) / sizeof(*f);
+
+    for (size_t i = 0; i < count; i++)
+        if (is_kept(&f[i].note))
+            return true;
+    return o->recalled || output_unwritten(o) > 0;
+}
+
 void output_give_back(struct output *o, output_frame *each, void *user)
 {
-    bool recalled = o->written > 0;
+    bool recalled = false;
     const struct noted_frame *f;
 
     while ((f = oldest(o))) {
         struct noted_frame got = *f;
 
+        recalled |= o->written > 0 && is_kept(&got.note);
         each(user, &got.note, slice_of(buf_peek(&o->bytes).data, got.size));
         drop_oldest(o, got.size);
     }

@@ -28,7 +28,7 @@ struct output {
     struct buf notes;     /* of struct noted_frame */
     size_t written;       /* of bytes, from head */
     uint64_t handed_over; /* bytes written since the connection began */
-    bool recalled;        /* given back while the kernel had a copy of some of it */
+    bool recalled;        /* frames were given back of which the kernel had a copy */
 };
 
 struct noted_frame {
@@ -72,6 +72,10 @@ void output_acknowledge(struct output *o, size_t unacked, output_frame *delivere
 /* Shows all frames that are left, oldest first, and empties the output: the connection
  * ends. */
 void output_give_back(struct output *o, output_frame *each, void *user);
+
+/* The connection ends: must the kernel's copy be thrown away, since some of it will be
+ * sent again, or is cut off? Mere answers may still get through. */
+bool output_must_be_recalled(const struct output *o);
 
 /* The peer is somebody else from now on: shows all frames, and keeps only the rest of
  * the frame that is partly on the wire, as bytes that belong to nobody. */

@@ -147,6 +147,40 @@ static void a_disowned_output_keeps_the_gateways_own_words(void **state)
     output_fini(&o);
 }
 
+static void what_is_sent_again_is_recalled_and_a_last_answer_is_not(void **state)
+{
+    struct frame_note receipt = {.session = 1};
+    struct output o = {0};
+    struct seen s = {0};
+
+    (void)state;
+    assert_false(output_must_be_recalled(&o));
+    add(&o, 0, "word");
+    assert_true(output_must_be_recalled(&o)); /* it would be cut off */
+    o.written = 4;
+    assert_false(output_must_be_recalled(&o));
+    add(&o, 1, "aaaa");
+    o.written = 8;
+    assert_true(output_must_be_recalled(&o));
+    output_give_back(&o, see, &s);
+    assert_true(output_must_be_recalled(&o));
+    output_fini(&o);
+
+    add(&o, 0, "word");
+    add(&o, 1, "aaaa");
+    o.written = 4;
+    output_give_back(&o, see, &s); /* the kernel has the answer alone */
+    assert_false(output_must_be_recalled(&o));
+
+    assert_non_null(output_try_reserve(&o, 4));
+    memset(o.bytes.mem + o.bytes.tail, 'x', 4);
+    output_commit(&o, 4, &receipt);
+    o.written = 4;
+    assert_true(output_must_be_recalled(&o));
+    buf_fini(&s.bytes);
+    output_fini(&o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +190,7 @@ int main(void)
         cmocka_unit_test(a_disowned_output_keeps_the_rest_of_the_frame_on_the_wire),
         cmocka_unit_test(a_disowned_output_keeps_the_gateways_own_words),
         cmocka_unit_test(a_disowned_output_that_ends_on_a_frame_keeps_nothing),
+        cmocka_unit_test(what_is_sent_again_is_recalled_and_a_last_answer_is_not),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
