@@ -55,6 +55,17 @@ static inline void list_prepend(struct list *l, struct link *k)
     l->length++;
 }
 
+/* Behind `before`, which is on the list. */
+static inline void list_insert(struct list *l, struct link *before, struct link *k)
+{
+    assert(!link_is_on_list(k));
+    k->prev = before;
+    k->next = before->next;
+    k->next->prev = k;
+    before->next = k;
+    l->length++;
+}
+
 static inline void list_remove(struct list *l, struct link *k)
 {
     assert(link_is_on_list(k) && l->length > 0);

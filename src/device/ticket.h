@@ -9,7 +9,8 @@
  *     '--> SUPERSEDED, CANCELLED        any but an end --> EXPIRED, FAILED
  *
  * EXPIRED, FAILED, SUPERSEDED, CANCELLED, ANSWERED are ends; but an answer that comes
- * late completes an EXPIRED one that had a ttl and is still remembered. */
+ * late completes an EXPIRED one that had a ttl and is still remembered. One that waits
+ * to be sent again is completed by the answer to its earlier sending, too. */
 #pragma once
 
 #include "base/compiler.h"
@@ -77,6 +78,6 @@ struct command_policy {
     int64_t retry_ms;   /* T: they go after T, 2T, 6T, ... (JT/T 808, section 6) */
 };
 
-/* When to send for the n-th time (n = 1: the first repetition) after the sending
- * before; -1: not again. */
-int64_t ticket_retry_ms(const struct command_policy *p, uint32_t n);
+/* How long the n-th sending (1: the first) is waited for: T, 2T, 6T... Then it is sent
+ * again or, after the last one, the next command has its turn. */
+int64_t ticket_patience_ms(const struct command_policy *p, uint32_t n);

@@ -146,6 +146,12 @@ struct order {
     struct ticket_view view;   /* CREATE, SHOW, CANCEL (also with ERR_BUSY) */
     struct ticket_view *views; /* LIST, newest first; the sender frees them */
     size_t count;
+    /* The shards' business until then. */
+    struct timer timer;
+    struct link link;
+    struct ticket *on; /* waits for it */
+    uint16_t hops;
+    uint8_t found; /* a bit for each of `ids` */
 };
 
 /* Any thread: sends it on its way. It comes back once, whatever happens, as long as the

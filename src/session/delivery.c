@@ -2,6 +2,7 @@
  * else through its mailbox, always in the order of their positions. */
 #include "session/delivery.h"
 #include "base/log.h"
+#include "session/commands.h"
 #include "session/holds.h"
 #include "session/tracker.h"
 
@@ -52,7 +53,7 @@ static void may_be_forgotten(struct relay *r, struct terminal *t)
     struct list *offline = &r->in[DELIVERY_OFFLINE];
 
     if (t->delivery != DELIVERY_OFFLINE || t->is_idle || t->epoch > 0 ||
-        !mailqueue_is_idle(&t->mail))
+        !mailqueue_is_idle(&t->mail) || commands_need(r, t))
         return;
     t->is_idle = true;
     r->idle++;
@@ -68,7 +69,7 @@ void delivery_forget_idle(struct relay *r)
         struct terminal *t = CONTAINER_OF(list_first(offline), struct terminal, link);
 
         is_needed(r, t);
-        if (mailqueue_is_idle(&t->mail)) {
+        if (mailqueue_is_idle(&t->mail) && !commands_need(r, t)) {
             relay_forget(r, t);
         } else {
             list_remove(offline, &t->link);

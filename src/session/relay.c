@@ -3,6 +3,7 @@
 #include "session/relay.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "session/commands.h"
 #include "session/delivery.h"
 #include "session/exchange.h"
 #include "session/holds.h"
@@ -81,7 +82,8 @@ struct terminal *relay_remember(struct relay_group *g, const struct id *id,
 
 void relay_forget(struct relay *r, struct terminal *t)
 {
-    assert(!t->conn && mailqueue_is_idle(&t->mail));
+    assert(!t->conn && mailqueue_is_idle(&t->mail) && !commands_need(r, t));
+    commands_forget(r, t);
     tracker_unknown(r, t);
     list_remove(&r->in[DELIVERY_OFFLINE], &t->link);
     registry_remove(&r->terminals, &t->device);
@@ -208,6 +210,7 @@ void relay_after_writes(struct shard *s)
     struct relay *r = s->app;
 
     mailbox_flush(r->mailbox);
+    commands_flush(r);
     delivery_forget_idle(r);
     exchange_send(r);
     tracker_flush(r);
@@ -226,7 +229,7 @@ static void on_tick(struct timer *t, int64_t now_ms)
 bool relay_is_settled(const struct relay *r)
 {
     return exchange_is_settled(r) && mailbox_unanswered(r->mailbox) == 0 &&
-           tracker_is_settled(r);
+           commands_is_settled(r) && tracker_is_settled(r);
 }
 
 /* ---- life ---- */
@@ -245,9 +248,9 @@ int relay_init(struct relay *r, struct relay_group *group, struct shard *shard)
     r->review.expired = holds_on_review;
     wheel_arm(&shard->loop.wheel, &r->tick, shard->loop.now_ms + TICK_MS);
     shard->app = r;
-    if ((rc = exchange_init(r)) < 0)
+    if ((rc = exchange_init(r)) < 0 || (rc = tracker_new(r, &r->tracker)) < 0)
         return rc;
-    return tracker_new(r, &r->tracker);
+    return commands_new(r, &r->commands);
 }
 
 void relay_fini(struct relay *r)
@@ -256,6 +259,7 @@ void relay_fini(struct relay *r)
          d = registry_next(&r->terminals, d))
         if (terminal_of(d)->conn)
             holds_drop(r, &terminal_of(d)->waiters);
+    commands_free(&r->commands);
     tracker_free(&r->tracker);
     holds_drop(r, &r->store_waiters);
     exchange_fini(r);

@@ -4,6 +4,7 @@
 #include "session/tracker_inside.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "session/commands.h"
 #include "session/delivery.h"
 
 #define SLICE_DEVICES 1024
@@ -16,10 +17,10 @@
 /* With so many offline devices looked at in vain, a new one is refused. */
 #define ROOM_TRIES 64
 
-static bool may_be_forgotten(const struct terminal *t)
+static bool may_be_forgotten(const struct relay *r, const struct terminal *t)
 {
     return t->delivery == DELIVERY_OFFLINE && t->presence == PRESENCE_CLOSE &&
-           mailqueue_is_idle(&t->mail);
+           mailqueue_is_idle(&t->mail) && !commands_need(r, t);
 }
 
 static void forget(struct tracker *k, struct terminal *t, const char *reason)
@@ -79,7 +80,8 @@ static void save_or_forget(struct tracker *k, struct terminal *t)
         tracker_count(t, t->conn);
         if (t->conn->heard_ms >= k->before_began_ms)
             tracker_keep(k, t);
-    } else if (t->epoch > 0 && t->last_seen_ms <= gone_since && may_be_forgotten(t)) {
+    } else if (t->epoch > 0 && t->last_seen_ms <= gone_since &&
+               may_be_forgotten(k->relay, t)) {
         forget(k, t, "forget_after");
     }
 }
@@ -149,7 +151,7 @@ bool tracker_make_room(struct relay *r)
         struct link *k = list_first(offline);
         struct terminal *t = CONTAINER_OF(k, struct terminal, link);
 
-        if (may_be_forgotten(t)) {
+        if (may_be_forgotten(r, t)) {
             forget(r->tracker, t, "max_devices");
             return true;
         }

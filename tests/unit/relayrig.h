@@ -13,6 +13,7 @@
 #include "mailbox/record.h"
 #include "store/store_mem.h"
 #include "mailbox/writer.h"
+#include "session/commands.h"
 #include "session/delivery.h"
 #include "session/heartbeat.h"
 #include "session/relay.h"
@@ -51,6 +52,10 @@ struct relay_rig {
     struct heartbeat_settings beats;
     struct listener listener; /* ttms */
     struct listener clients;  /* heartbeat */
+    /* Instead of these: of devices that take commands. */
+    const struct listener *devices;
+    size_t device_count;
+    struct commands_conf commands;
     struct limits *limits;
     struct mail_writer *writer;
     struct journal *journal;
@@ -88,10 +93,9 @@ static inline int relay_rig_record(void *user, uint32_t number, uint8_t form,
                                    struct slice record)
 {
     (void)user;
-    (void)number;
-    (void)form;
-    (void)record;
-    return OK;
+    if (form != LEDGER_TICKET || !relay_rig.group.commands)
+        return OK;
+    return commands_adopt(&relay_rig.group, number, record);
 }
 
 static inline void relay_rig_ledger(void)
@@ -104,6 +108,20 @@ static inline void relay_rig_ledger(void)
     };
     int rc = ledger_new(&conf, &relay_rig.ledger);
 
+    assert(rc == OK);
+}
+
+static inline void relay_rig_commands(void)
+{
+    struct relay_rig *g = &relay_rig;
+    int rc;
+
+    if (g->device_count == 0)
+        return;
+    g->commands.ledger = g->ledger;
+    g->commands.listeners = g->devices;
+    g->commands.listener_count = g->device_count;
+    rc = commands_group_new(&g->commands, &g->group.commands);
     assert(rc == OK);
 }
 
@@ -128,6 +146,10 @@ static inline void relay_rig_journal(void)
     };
     int rc = journal_new(&journal, &g->journal);
 
+    if (g->device_count) {
+        conf.listeners = g->devices;
+        conf.listener_count = g->device_count;
+    }
     conf.journal = g->journal;
     if (rc == OK)
         rc = tracker_group_new(&conf, &g->tracker);
@@ -197,6 +219,7 @@ static inline void relay_rig_open(void)
         .max_messages = g->mail.max_messages,
         .max_bytes = g->mail.max_bytes,
     };
+    relay_rig_commands();
     if (rc == OK)
         rc = mail_writer_new(&conf, &g->writer);
     assert(rc == OK);
@@ -225,6 +248,7 @@ static inline void relay_rig_defaults(void)
         .output_limit = 1 << 20,
         .keep = 10000,
         .max_devices = 10000,
+        .commands = {.max_queued = 100, .max_tickets = 1000, .keep_ms = 3600000},
         .restart_grace_ms = 60000,
         .forget_after_ms = 30ll * 24 * 3600 * 1000,
         .now_ms = 1000,
@@ -302,6 +326,7 @@ static inline void relay_rig_close(void)
         shard_fini(&g->shards[i]);
     }
     tracker_group_free(&g->tracker);
+    commands_group_free(&g->group.commands);
     limits_free(&g->limits);
 }
 
