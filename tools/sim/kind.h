@@ -3,7 +3,9 @@
 
 /* `name`, the function that runs it, and what it is. */
 #define KINDS(X)                                                                       \
+    X("devices", devices_main, "vending machines that answer commands")                \
     X("heartbeats", heartbeats_main, "clients that report that they live")             \
+    X("jt808", jt808_main, "vehicle terminals of JT/T 808")                            \
     X("requests", requests_main, "clients that ask a request/answer service")          \
     X("terminals", terminals_main, "relay terminals that send each other messages")
 
