@@ -1,74 +1,16 @@
 /* Events that are kept, at once or as soon as there are some. */
 #include "http/api_events.h"
-#include "device/presence.h"
 #include "http/api_inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CHUNK           256  /* events read under the journal's lock at once */
-#define ANSWER_EXTRA_MS 5000 /* beyond `wait`, before the server gives up */
+/* Read under the journal's lock at once: that many events, or bytes of their text. */
+#define CHUNK           256
+#define CHUNK_BYTES     (64u << 10)
 
-/* ---- one event ---- */
-
-const char *event_word(uint8_t kind)
-{
-    switch (kind) {
-#define X(name, number, word)                                                          \
-    case EVENT_##name:                                                                 \
-        return word;
-        EVENT_KINDS(X)
-#undef X
-    }
-    return "unknown";
-}
-
-static void write_move(struct json *j, const struct event *e)
-{
-    json_key(j, "device");
-    json_text(j, slice_of(e->device.text, e->device.length));
-    json_key(j, "protocol");
-    json_word(j, protocol_word(e->device.protocol));
-    json_key(j, "listener");
-    json_text(j, e->listener);
-    json_key(j, "epoch");
-    json_uint(j, e->epoch);
-    json_key(j, "sequence");
-    json_uint(j, e->sequence);
-    json_key(j, "from");
-    json_word(j, presence_word(e->from));
-    json_key(j, "to");
-    json_word(j, presence_word(e->to));
-    json_key(j, "reason");
-    json_text(j, e->reason);
-}
-
-void event_write(struct json *j, const struct event *e)
-{
-    json_open(j, '{');
-    json_key(j, "cursor");
-    json_uint(j, e->cursor);
-    json_key(j, "type");
-    json_word(j, event_word(e->kind));
-    json_key(j, "time");
-    json_time(j, e->time_ms);
-    if (e->kind == EVENT_GAP) {
-        json_key(j, "lost");
-        json_uint(j, e->lost);
-    } else {
-        write_move(j, e);
-    }
-    json_close(j, '}');
-}
-
-bool event_fits(const struct event_filter *f, uint8_t kind, const struct id *device)
-{
-    if (kind == EVENT_GAP)
-        return true;
-    return (!f->protocol || f->protocol == device->protocol) &&
-           (!f->length || (f->length == device->length &&
-                           memcmp(f->text, device->text, f->length) == 0));
-}
+#define ANSWER_BYTES    (8u << 20) /* beyond it an answer ends, whatever its limit */
+#define ANSWER_EXTRA_MS 5000       /* beyond `wait`, before the server gives up */
 
 /* ---- reading ---- */
 
@@ -77,8 +19,10 @@ struct reading {
     uint64_t after; /* moves on */
     uint64_t left;  /* of the limit */
     uint64_t found;
-    int chunk; /* events that may still be looked at under the lock */
+    struct api *api;
     struct json *json;
+    int chunk;         /* events that may still be looked at under the lock */
+    size_t chunk_ends; /* and how long the text may be by then */
 };
 
 static bool visit(void *user, const struct event *e)
@@ -87,11 +31,19 @@ static bool visit(void *user, const struct event *e)
 
     r->after = e->cursor;
     if (event_fits(&r->filter, e->kind, &e->device)) {
-        event_write(r->json, e);
+        event_write(r->api, r->json, e);
         r->found++;
         r->left--;
     }
-    return r->left && --r->chunk > 0;
+    r->chunk--;
+    return r->left && r->chunk > 0 && buf_used(r->json->out) < r->chunk_ends;
+}
+
+static bool has_more(const struct reading *r)
+{
+    size_t used = buf_used(r->json->out);
+
+    return r->left && used < ANSWER_BYTES && (r->chunk <= 0 || used >= r->chunk_ends);
 }
 
 /* Returns OK or what journal_read says; events that were read are written. */
@@ -101,9 +53,10 @@ static int read_events(struct api *a, struct reading *r)
 
     do {
         r->chunk = CHUNK;
+        r->chunk_ends = buf_used(r->json->out) + CHUNK_BYTES;
         if ((rc = journal_read(a->journal, r->after, visit, r)) < 0)
             return rc;
-    } while (r->left && r->chunk <= 0);
+    } while (has_more(r));
     return OK;
 }
 
@@ -157,6 +110,7 @@ static bool try_answer(struct api *a, http_handle h, struct reading *r, bool wai
     json_open(&j, '{');
     json_key(&j, "events");
     json_open(&j, '[');
+    r->api = a;
     r->json = &j;
     rc = read_events(a, r);
     if ((rc < 0 && r->after == after) || (wait && !r->found)) {
@@ -248,6 +202,7 @@ static struct reading reading_of(const struct params *p)
 {
     return (struct reading){
         .filter.protocol = (uint8_t)p->number[PARAM_PROTOCOL],
+        .filter.kinds = (uint32_t)p->number[PARAM_TYPE],
         .after = p->number[PARAM_AFTER],
         .left = p->number[PARAM_EVENT_LIMIT],
     };

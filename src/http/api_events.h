@@ -9,11 +9,12 @@ struct api;
 struct http_request;
 struct params;
 
-void event_write(struct json *j, const struct event *e);
+void event_write(const struct api *a, struct json *j, const struct event *e);
 const char *event_word(uint8_t kind);
 
-/* Whose events. */
+/* Which events. */
 struct event_filter {
+    uint32_t kinds;   /* a bit for each; 0: all */
     uint8_t protocol; /* 0: any */
     uint8_t length;   /* 0: any device */
     char text[ID_TEXT_MAX];

@@ -10,7 +10,9 @@
 #include <stdlib.h>
 
 #define COMMENT_AFTER_MS 15000
-#define FETCH            64 /* events for one who is behind, looked at in one go */
+/* For one who is behind, in one go: looks at that many events, writes that much. */
+#define FETCH       64
+#define FETCH_BYTES (64u << 10)
 
 static const char headers[] = "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n";
 
@@ -39,9 +41,10 @@ static bool fetch_one(void *user, const struct event *e)
     struct stream *s = user;
 
     s->cursor = e->cursor;
-    if (event_fits(&s->filter, e->kind, &e->device) && told_write(&s->rest, e) < 0)
+    if (event_fits(&s->filter, e->kind, &e->device) &&
+        told_write(s->api, &s->rest, e) < 0)
         s->failed = true;
-    return ++s->fetched < FETCH && !s->failed;
+    return ++s->fetched < FETCH && buf_used(&s->rest) < FETCH_BYTES && !s->failed;
 }
 
 static void put_missed(struct stream *s)
@@ -157,7 +160,7 @@ void streams_news(struct api *a)
 
     if (!a->stream_count)
         return;
-    told_update(a->told, a->journal);
+    told_update(a->told, a);
     while (n-- > 0) {
         struct link *k = list_pop(&a->waiting_streams);
 
@@ -213,9 +216,9 @@ void streams_begin(struct api *a, const struct http_request *q, const struct par
     uint64_t cursor;
 
     if (!a->stream_count)
-        told_begin(a->told, a->journal); /* nobody has listened */
+        told_begin(a->told, a); /* nobody has listened */
     else
-        told_update(a->told, a->journal);
+        told_update(a->told, a);
     if (!find_beginning(a, q, p, &cursor) || events_refuse(a, q->handle, cursor))
         return;
     if (!(s = calloc(1, sizeof(*s)))) {

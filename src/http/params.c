@@ -1,6 +1,7 @@
 #include "http/params.h"
 #include "base/id.h"
 #include "device/presence.h"
+#include "http/api_events.h"
 #include "net/conn.h"
 
 #include <ctype.h>
@@ -78,19 +79,21 @@ static bool read_conn_state(const char *text, uint64_t *out)
     return false;
 }
 
-static bool read_states(const char *text, uint64_t *out)
+/* Some of the words of [low, high), with commas. */
+static bool read_set(const char *text, const char *(*word_of)(uint8_t), uint8_t low,
+                     uint8_t high, uint64_t *out)
 {
     *out = 0;
     for (;;) {
         size_t length = strcspn(text, ",");
-        uint8_t s = 0;
+        uint8_t n = low;
 
-        while (s < PRESENCE_COUNT && (strlen(presence_word(s)) != length ||
-                                      memcmp(text, presence_word(s), length) != 0))
-            s++;
-        if (s == PRESENCE_COUNT)
+        while (n < high &&
+               (strlen(word_of(n)) != length || memcmp(text, word_of(n), length) != 0))
+            n++;
+        if (n == high)
             return false;
-        *out |= BIT(s);
+        *out |= BIT(n);
         if (!text[length])
             return true;
         text += length + 1;
@@ -111,7 +114,9 @@ static bool read_value(const struct param_entry *e, const char *text, uint64_t *
     case VALUE_PROTOCOL:
         return read_protocol(text, out);
     case VALUE_STATES:
-        return read_states(text, out);
+        return read_set(text, presence_word, 0, PRESENCE_COUNT, out);
+    case VALUE_TYPES:
+        return read_set(text, event_word, 1, EVENT_KIND_LIMIT, out);
     case VALUE_CONN:
         return read_conn_state(text, out);
     case VALUE_TEXT:
@@ -146,8 +151,15 @@ static void say_allowed(const struct param_entry *e, char *to, size_t size)
     case VALUE_STATES:
 #define X(name, word) " " word
         snprintf(to, size, "some of these, with commas:" PRESENCE_STATES(X));
+#undef X
+        return;
+    case VALUE_TYPES:
+#define X(name, number, word) " " word
+        snprintf(to, size, "some of these, with commas:" EVENT_KINDS(X));
+#undef X
         return;
     case VALUE_CONN:
+#define X(name, word) " " word
         snprintf(to, size, "one of:" CONN_STATES(X));
 #undef X
         return;

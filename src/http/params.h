@@ -13,6 +13,7 @@ enum value_kind {
     VALUE_TEXT,     /* of a length within the bounds */
     VALUE_PROTOCOL, /* its number */
     VALUE_STATES,   /* a bit for each presence state named */
+    VALUE_TYPES,    /* a bit for each kind of event named */
     VALUE_CONN,     /* a connection's state */
 };
 
@@ -30,6 +31,7 @@ enum value_kind {
     X(AFTER, "after", NUMBER, 0, INT64_MAX, 0, "events behind this cursor")            \
     X(EVENT_LIMIT, "limit", NUMBER, 1, 10000, 1000, "how many events")                 \
     X(WAIT, "wait", SECONDS, 0, 60000, 0, "how long to wait for the first event")      \
+    X(TYPE, "type", TYPES, 0, 0, 0, "presence, command, report: some, with commas")    \
     X(DEVICE, "device", TEXT, 1, ID_TEXT_MAX, 0, "events of this device")
 
 enum param {

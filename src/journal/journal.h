@@ -41,6 +41,7 @@ enum event_kind {
 #define X(name, number, word) EVENT_##name = number,
     EVENT_KINDS(X)
 #undef X
+        EVENT_KIND_LIMIT
 };
 
 struct event {

@@ -37,6 +37,14 @@ static inline const struct presence_policy *presence_policy_of(const struct conn
     return &settings->presence;
 }
 
+/* NULL: its devices take no commands. */
+static inline const struct dialect *listener_dialect(const struct listener *l)
+{
+    const struct session_ops *ops = (const void *)l->ops;
+
+    return ops->dialect;
+}
+
 static inline const struct session_ops *session_ops_of(const struct conn *c)
 {
     return (const void *)c->listener->ops;
