@@ -119,6 +119,7 @@ void api_close(struct api **api)
     free(a->token_file);
     free(a->url);
     buf_fini(&a->body);
+    json_decref(a->refusal);
     free(a);
     *api = NULL;
 }
@@ -128,6 +129,11 @@ const struct api_problem *api_problem(const struct api *api)
     return &api->problem;
 }
 
+const json_t *api_refusal(const struct api *api)
+{
+    return api->refusal;
+}
+
 const char *api_url(const struct api *api)
 {
     return api->url;
@@ -135,34 +141,58 @@ const char *api_url(const struct api *api)
 
 /* --- Calls ------------------------------------------------------------------------ */
 
-static struct curl_slist *add_header(struct curl_slist *headers, const char *line)
+/* False, and no headers any more: memory is out. */
+static bool add_header(struct curl_slist **headers, const char *line)
 {
-    struct curl_slist *longer = curl_slist_append(headers, line);
+    struct curl_slist *longer = curl_slist_append(*headers, line);
 
     if (!longer)
-        curl_slist_free_all(headers);
+        curl_slist_free_all(*headers);
+    *headers = longer;
     return longer;
+}
+
+static bool add_value(struct curl_slist **headers, const char *name, const char *value)
+{
+    char *line = NULL;
+    bool added;
+
+    if (!value)
+        return true;
+    if (asprintf(&line, "%s: %s", name, value) < 0) {
+        curl_slist_free_all(*headers);
+        *headers = NULL;
+        return false;
+    }
+    added = add_header(headers, line);
+    free(line);
+    return added;
 }
 
 /* NULL when memory is out. */
 static struct curl_slist *make_headers(const struct api *api)
 {
     const struct api_stream *s = api->stream;
-    struct curl_slist *headers =
-        add_header(NULL, s ? "Accept: text/event-stream" : "Accept: application/json");
-    char *line = NULL;
+    struct curl_slist *all = NULL;
 
-    if (headers && api->authorization)
-        headers = add_header(headers, api->authorization);
-    if (!headers || !s || !s->last_id)
-        return headers;
-    if (asprintf(&line, "Last-Event-ID: %s", s->last_id) < 0) {
-        curl_slist_free_all(headers);
-        return NULL;
+    if (add_value(&all, "Accept", s ? "text/event-stream" : "application/json") &&
+        (!api->authorization || add_header(&all, api->authorization)) &&
+        add_value(&all, "Last-Event-ID", s ? s->last_id : NULL) &&
+        add_value(&all, "Content-Type", api->sent ? "application/json" : NULL))
+        (void)add_value(&all, "Idempotency-Key", api->key);
+    return all;
+}
+
+/* The bytes stay ours. */
+static void set_body(struct api *api)
+{
+    if (!api->sent) {
+        curl_easy_setopt(api->curl, CURLOPT_HTTPGET, 1L);
+        return;
     }
-    headers = add_header(headers, line);
-    free(line);
-    return headers;
+    curl_easy_setopt(api->curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(api->curl, CURLOPT_POSTFIELDS, api->sent);
+    curl_easy_setopt(api->curl, CURLOPT_POSTFIELDSIZE, (long)strlen(api->sent));
 }
 
 static CURLcode transfer(struct api *api, const char *method,
@@ -176,6 +206,7 @@ static CURLcode transfer(struct api *api, const char *method,
         code = CURLE_URL_MALFORMAT;
     else if (headers && asprintf(&url, "%s%s", api->url, path->text) >= 0) {
         curl_easy_setopt(api->curl, CURLOPT_URL, url);
+        set_body(api);
         curl_easy_setopt(api->curl, CURLOPT_CUSTOMREQUEST, method);
         curl_easy_setopt(api->curl, CURLOPT_HTTPHEADER, headers);
         curl_easy_setopt(api->curl, CURLOPT_ACCEPT_ENCODING,
@@ -188,14 +219,18 @@ static CURLcode transfer(struct api *api, const char *method,
     return code;
 }
 
-static void begin_call(struct api *api, const struct api_stream *stream)
+static void begin_call(struct api *api, const struct api_path *path,
+                       const struct api_stream *stream)
 {
     api->stream = stream;
+    api->sent = api->key = NULL;
     api->has_begun = api->is_silent = api->is_unwanted = false;
     api->rc = OK;
     api->heard_ms = clock_mono_ms();
-    api->silence_ms = api->timeout_ms;
+    api->silence_ms = api->timeout_ms + path->wait_ms;
     api->problem = (struct api_problem){0};
+    json_decref(api->refusal);
+    api->refusal = NULL;
     api->said[0] = '\0';
     buf_clear(&api->body);
 }
@@ -238,14 +273,29 @@ static int finish_document(struct api *api, CURLcode code, json_t **out)
 
 int api_get(struct api *api, const struct api_path *path, json_t **out)
 {
-    begin_call(api, NULL);
+    begin_call(api, path, NULL);
     return finish_document(api, transfer(api, "GET", path), out);
 }
 
 int api_delete(struct api *api, const struct api_path *path, json_t **out)
 {
-    begin_call(api, NULL);
+    begin_call(api, path, NULL);
     return finish_document(api, transfer(api, "DELETE", path), out);
+}
+
+int api_post(struct api *api, const struct api_path *path, const json_t *body,
+             const char *key, json_t **out)
+{
+    char *text = json_dumps(body, JSON_COMPACT);
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+
+    begin_call(api, path, NULL);
+    api->key = key;
+    if ((api->sent = text))
+        code = transfer(api, "POST", path);
+    api->sent = api->key = NULL;
+    free(text);
+    return finish_document(api, code, out);
 }
 
 int api_stream(struct api *api, const struct api_path *path,
@@ -255,7 +305,7 @@ int api_stream(struct api *api, const struct api_path *path,
     long status = 0;
     int rc;
 
-    begin_call(api, stream);
+    begin_call(api, path, stream);
     code = transfer(api, "GET", path);
     api->stream = NULL;
     if ((rc = finish_transfer(api, code)) < 0)

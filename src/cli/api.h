@@ -37,6 +37,7 @@ struct api_path {
     char text[2048];
     size_t length;
     bool has_query, is_too_long;
+    int64_t wait_ms; /* the answer may take so much longer than others */
 };
 
 struct api_path api_path(const char *plain);
@@ -44,12 +45,20 @@ void api_path_segment(struct api_path *path, const char *text);
 /* `text` NULL: not asked about. */
 void api_path_query(struct api_path *path, const char *name, const char *text);
 void api_path_query_number(struct api_path *path, const char *name, uint64_t number);
+/* Milliseconds; negative: not asked about. */
+void api_path_query_span(struct api_path *path, const char *name, int64_t span_ms);
 
 /* OK: *out is the answer, for the caller to json_decref; NULL if it has no body (204).
  * Else ERR_IO (nobody there, or it broke off), ERR_MALFORMED (somebody else is there),
  * ERR_INVALID (refused; the problem has the status) or ERR_NOMEM; *out is NULL. */
 MUST_CHECK int api_get(struct api *api, const struct api_path *path, json_t **out);
 MUST_CHECK int api_delete(struct api *api, const struct api_path *path, json_t **out);
+/* With `body`, and `key` as Idempotency-Key unless NULL. */
+MUST_CHECK int api_post(struct api *api, const struct api_path *path,
+                        const json_t *body, const char *key, json_t **out);
+
+/* The problem document that the latest call was refused with, the API's; or NULL. */
+const json_t *api_refusal(const struct api *api);
 
 /* Reads an event stream until it ends, which is never OK: ERR_CLOSED (it had begun and
  * then broke, or is unwanted), what a callback said, or an error as above. */

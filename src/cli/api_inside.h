@@ -14,9 +14,12 @@ struct api {
     int64_t timeout_ms;
     int64_t silence_ms; /* what is borne now */
     struct api_problem problem;
+    json_t *refusal; /* NULL: the latest call was not refused */
 
     /* of the call under way */
     const struct api_stream *stream; /* NULL: a document is read */
+    const char *sent;                /* a document; NULL: none */
+    const char *key;
     bool has_begun;
     bool is_silent, is_unwanted;
     int rc; /* of a callback */

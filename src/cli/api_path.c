@@ -59,3 +59,11 @@ void api_path_query_number(struct api_path *path, const char *name, uint64_t num
     snprintf(text, sizeof(text), "%" PRIu64, number);
     api_path_query(path, name, text);
 }
+
+void api_path_query_span(struct api_path *path, const char *name, int64_t span_ms)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%" PRId64 "ms", span_ms);
+    api_path_query(path, name, span_ms < 0 ? NULL : text);
+}

@@ -120,6 +120,6 @@ int api_fail_status(struct api *api, long status)
                       "%s answered with status %ld and without a reason: is it "
                       "Holdfast's API?",
                       api->url, status);
-    json_decref(document);
+    api->refusal = document;
     return rc;
 }

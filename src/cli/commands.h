@@ -9,7 +9,9 @@
 #define CLI_COMMANDS(X)                                                                \
     X(ls, "the devices, as a table")                                                   \
     X(show, "all about one device")                                                    \
-    X(watch, "who comes and goes, as it happens")                                      \
+    X(watch, "what happens to devices, as it does")                                    \
+    X(send, "ask a device, and show its answer")                                       \
+    X(ticket, "what became of a command")                                              \
     X(kick, "close a device's connection")                                             \
     X(mail, "look at stored messages, also without a gateway")                         \
     X(selftest, "does it keep its promises on this machine? two minutes")

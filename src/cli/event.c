@@ -1,6 +1,7 @@
 #include "cli/event.h"
 
 #include "cli/field.h"
+#include "cli/ticket_text.h"
 
 #include <inttypes.h>
 #include <time.h>
@@ -29,6 +30,32 @@ static void print_state(const json_t *event, const char *name, int width,
            table_plain(output));
 }
 
+static void print_move(const json_t *event, enum output output)
+{
+    print_state(event, "from", 0, output);
+    fputs(" -> ", stdout);
+    print_state(event, "to", 0, output);
+    printf("  %-12s  %s\n", field_text(event, "reason"), field_text(event, "listener"));
+}
+
+static void print_command(const json_t *event)
+{
+    const char *reason = field_text(event, "reason");
+
+    printf("%s %s  %s  %s\n", ticket_command(event), field_text(event, "to"),
+           field_text(event, "ticket"), reason);
+}
+
+/* What it means; else its bytes. */
+static void print_report(const json_t *event)
+{
+    const json_t *decoded = json_object_get(event, "decoded");
+
+    printf("%s %s  ", field_text(event, "message"), field_text(event, "name"));
+    field_print(json_is_null(decoded) ? json_object_get(event, "body") : decoded);
+    putchar('\n');
+}
+
 /* Of a type that this program does not know: as it came. */
 static void print_other(const json_t *event)
 {
@@ -41,24 +68,34 @@ static void print_other(const json_t *event)
     }
 }
 
+static bool is_of_device(const char *type)
+{
+    return strcmp(type, "presence") == 0 || strcmp(type, "command") == 0 ||
+           strcmp(type, "report") == 0;
+}
+
 void event_print(const json_t *event, enum output output, enum event_scope scope)
 {
+    const char *type = field_raw(event, "type");
+
     if (output == OUTPUT_JSON) {
         field_print(event);
         putchar('\n');
         return;
     }
     printf("%s  ", time_of(event, output));
-    if (strcmp(field_raw(event, "type"), "presence") != 0) {
+    if (!is_of_device(type)) {
         print_other(event);
         return;
     }
     if (scope == EVENT_OF_ALL)
         printf("%-21s  ", field_text(event, "device"));
-    print_state(event, "from", 0, output);
-    fputs(" -> ", stdout);
-    print_state(event, "to", 0, output);
-    printf("  %-12s  %s\n", field_text(event, "reason"), field_text(event, "listener"));
+    if (strcmp(type, "presence") == 0)
+        print_move(event, output);
+    else if (strcmp(type, "command") == 0)
+        print_command(event);
+    else
+        print_report(event);
 }
 
 void event_print_missed(uint64_t oldest, enum output output)

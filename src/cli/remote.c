@@ -45,6 +45,26 @@ int64_t remote_number(const char *text)
     return number;
 }
 
+int64_t remote_span(const char *text)
+{
+    static const struct {
+        const char *suffix;
+        int64_t ms;
+    } units[] = {{"ms", 1},      {"s", 1000},    {"m", 60000},
+                 {"min", 60000}, {"h", 3600000}, {"d", 86400000}};
+    size_t digits = strspn(text, "0123456789");
+    char number[12];
+
+    if (digits == 0 || digits >= sizeof(number))
+        return -1;
+    memcpy(number, text, digits);
+    number[digits] = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(units); i++)
+        if (strcmp(text + digits, units[i].suffix) == 0)
+            return remote_number(number) * units[i].ms;
+    return -1;
+}
+
 int remote_option(struct remote *c, int option)
 {
     switch (option) {

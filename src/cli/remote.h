@@ -75,6 +75,9 @@ const char *remote_split_id(struct remote *c, const char *id);
 /* A whole number up to 2^53, as JSON can carry it; else -1. */
 int64_t remote_number(const char *text);
 
+/* "500ms", "5s", "10m" or "10min", "2h", "1d": milliseconds; else -1. */
+int64_t remote_span(const char *text);
+
 /* /api/v1/devices/ID, `part` of it unless NULL, with the protocol if one was given. */
 struct api_path remote_device_path(const struct remote *c, const char *id,
                                    const char *part);

@@ -113,6 +113,7 @@ static int get_events(struct remote *c, const char *id, struct last *l)
         json_t *page, *event;
         int rc;
 
+        api_path_query(&path, "type", "presence,command"); /* reports may be many */
         api_path_query_number(&path, "limit", EVENTS_ASKED);
         if (after)
             api_path_query_number(&path, "after", after);

@@ -20,13 +20,15 @@
 #define EXIT_INTERRUPTED 130
 
 static const char help[] =
-    "usage: holdfast watch [OPTIONS]      who comes and goes, until Ctrl-C\n"
+    "usage: holdfast watch [OPTIONS]      what happens to devices, until Ctrl-C\n"
     "\n"
     "One line for each change: time, device, old and new state, reason, listener. A\n"
-    "device that comes or goes passes `leave`: two lines. When the connection to the\n"
-    "gateway is lost, watch tries again, ever more slowly, and goes on where it was;\n"
-    "what was missed for good, it says.\n"
+    "device that comes or goes passes `leave`: two lines. And one for each command's\n"
+    "new state, and for what devices report. When the connection to the gateway is\n"
+    "lost, watch tries again, ever more slowly, and goes on where it was; what was\n"
+    "missed for good, it says.\n"
     "\n"
+    "      --type TYPES       presence, command, report: some, with commas\n"
     "      --device ID        of this device only\n"
     "      --protocol NAME    which one, if the id exists in several protocols\n"
     "      --after CURSOR     begin with the events behind this one; 0: with the "
@@ -36,7 +38,7 @@ static const char help[] =
 
 struct watch {
     struct remote remote;
-    const char *device;
+    const char *device, *types;
     int64_t cursor; /* of the newest event shown, or where to begin; -1: from now on */
     struct sse sse;
     bool has_begun; /* once, at least */
@@ -135,6 +137,7 @@ static int follow(struct watch *w)
                                 is_unwanted};
 
     api_path_query(&path, "device", w->device);
+    api_path_query(&path, "type", w->types);
     api_path_query(&path, "protocol", w->remote.protocol);
     sse_restart(&w->sse);
     return api_stream(w->remote.api, &path, &stream);
@@ -196,9 +199,10 @@ static void on_interrupt(int number)
 
 static int read_options(struct watch *w, int argc, char **argv)
 {
-    enum { DEVICE = REMOTE_OWN, AFTER };
+    enum { DEVICE = REMOTE_OWN, TYPE, AFTER };
     static const struct option options[] = {
         {"device", required_argument, NULL, DEVICE},
+        {"type", required_argument, NULL, TYPE},
         {"after", required_argument, NULL, AFTER},
         REMOTE_OPTIONS,
     };
@@ -209,6 +213,9 @@ static int read_options(struct watch *w, int argc, char **argv)
         switch (option) {
         case DEVICE:
             w->device = optarg;
+            break;
+        case TYPE:
+            w->types = optarg;
             break;
         case AFTER:
             if ((w->cursor = remote_number(optarg)) < 0)

@@ -31,6 +31,20 @@ def event(cursor, own, before, after, reason="connected", **members):
             "from": before, "to": after, "reason": reason, **members}
 
 
+def ticket(own="9f1c02a45be08d13", **members):
+    return {"ticket": own, "state": "queued", "device": "T9000010", "protocol": "device",
+            "command": "status", "message": "1005", "reason": None, "created": NOW,
+            "not_before": None, "expires": None, "sent": None, "acknowledged": None,
+            "ended": None, "sendings": 0, "durable": True, "answer": None, **members}
+
+
+def answered(**members):
+    return ticket(state="answered", durable=False, sendings=1, sent=NOW,
+                  ended="2026-11-21T11:25:02.519Z",
+                  answer={"message": "1005", "serial": 2, "body": "00000005",
+                          "decoded": {"state": "ready", "code": 5}}, **members)
+
+
 class Call(BaseHTTPRequestHandler):
     """One request, and the ways to answer it."""
 
@@ -77,6 +91,10 @@ class Call(BaseHTTPRequestHandler):
         self.answer()
 
     def do_DELETE(self):
+        self.answer()
+
+    def do_POST(self):
+        self.body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.answer()
 
     def answer(self):

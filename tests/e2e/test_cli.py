@@ -515,7 +515,8 @@ def test_a_misunderstood_command_line_is_status_2(command, wanted):
     assert wanted in done.stderr and "--help" in done.stderr and not done.stdout
 
 
-@pytest.mark.parametrize("command", ["ls", "show", "watch", "kick", "mail"])
+@pytest.mark.parametrize("command", ["ls", "show", "watch", "send", "ticket", "kick",
+                                     "mail"])
 def test_each_command_has_help(command):
     assert f"usage: holdfast {command}" in run(None, command, "--help").stdout
     assert f"holdfast {command} " in run(None, "--help").stdout

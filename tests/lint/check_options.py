@@ -14,6 +14,8 @@ PAGES = {
     ("holdfast", "ls"): "docs/man/holdfast.8",
     ("holdfast", "show"): "docs/man/holdfast.8",
     ("holdfast", "watch"): "docs/man/holdfast.8",
+    ("holdfast", "send"): "docs/man/holdfast.8",
+    ("holdfast", "ticket"): "docs/man/holdfast.8",
     ("holdfast", "kick"): "docs/man/holdfast.8",
     ("holdfast", "mail"): "docs/man/holdfast.8",
     ("holdfast", "selftest"): "docs/man/holdfast.8",
