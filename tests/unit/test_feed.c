@@ -217,6 +217,77 @@ static void nor_is_one_that_newer_ones_pushed_out_unwritten(void **state)
     assert_string_equal(hear(), "3:ok");
 }
 
+/* ---- threads ---- */
+
+#define ROUNDS 3000
+
+struct waiter {
+    pthread_t thread, self;
+    struct feed *feed;
+    struct inbox inbox;
+    uint64_t asked, heard; /* marks */
+};
+
+static void on_heard(void *user, uint64_t mark, int rc)
+{
+    struct waiter *w = user;
+
+    assert_true(pthread_equal(pthread_self(), w->self));
+    assert_int_equal(rc, OK);
+    assert_true(mark > w->heard && mark <= w->asked);
+    w->heard = mark;
+}
+
+static void hear_all(struct waiter *w)
+{
+    for (struct parcel *p = inbox_take(&w->inbox), *next; p; p = next) {
+        next = p->next;
+        p->open(p, NULL);
+    }
+}
+
+/* Two turns of three want to know. */
+static void *tell_and_wait(void *arg)
+{
+    struct waiter *w = arg;
+
+    w->self = pthread_self();
+    for (uint32_t i = 1; i <= ROUNDS; i++) {
+        struct event e = jig_event(i);
+
+        feed_tell(w->feed, &e);
+        if (i % 3)
+            w->asked = feed_expect(w->feed);
+        feed_flush(w->feed);
+        hear_all(w);
+    }
+    while (!feed_is_settled(w->feed))
+        hear_all(w);
+    assert_int_equal(w->heard, w->asked);
+    return NULL;
+}
+
+static void each_thread_hears_of_its_own(void **state)
+{
+    struct waiter waiters[RIG_FEEDS];
+
+    (void)state;
+    jig.conf.keep = RIG_FEEDS * ROUNDS;
+    reopen();
+    assert_int_equal(journal_start(jig.journal), OK);
+    for (int i = 0; i < RIG_FEEDS; i++) {
+        struct waiter *w = &waiters[i];
+
+        *w = (struct waiter){.feed = jig.feeds[i], .inbox.event_fd = -1};
+        feed_listen(w->feed, &w->inbox, on_heard, w);
+        assert_int_equal(pthread_create(&w->thread, NULL, tell_and_wait, w), 0);
+    }
+    for (int i = 0; i < RIG_FEEDS; i++)
+        pthread_join(waiters[i].thread, NULL);
+    assert_int_equal(journal_stats(jig.journal).events, RIG_FEEDS * ROUNDS);
+    journal_stop(jig.journal);
+}
+
 /* ---- whatever happens ---- */
 
 static struct {
@@ -295,6 +366,7 @@ int main(void)
         RIGGED(a_full_disk_that_took_it_after_all_is_not_believed),
         RIGGED(a_dropped_event_is_not_safe),
         RIGGED(nor_is_one_that_newer_ones_pushed_out_unwritten),
+        RIGGED(each_thread_hears_of_its_own),
         RIGGED(what_was_called_safe_survives_whatever_fails),
     };
 
