@@ -194,6 +194,10 @@ static void an_events_version_follows_from_its_kind(void **state)
     bytes[8] = EVENT_PRESENCE; /* the form that only has what version 1 has */
     entry_seal(bytes, size, 5);
     assert_int_equal(entry_decode(slice_of(bytes, size), 5, &entry), ERR_DAMAGED);
+    size = make_report(bytes);
+    bytes[0] = 1;
+    entry_seal(bytes, size, 5);
+    assert_int_equal(entry_decode(slice_of(bytes, size), 5, &entry), ERR_DAMAGED);
     size = make_event(bytes);
     bytes[0] = 2;
     entry_seal(bytes, size, 5);

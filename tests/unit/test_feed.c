@@ -127,7 +127,8 @@ static void what_was_told_before_is_settled_likewise(void **state)
 
     (void)state;
     jig_tell(0, 1);
-    feed_flush(jig.feeds[0]);
+    jig_turn();
+    assert_true(feed_is_settled(jig.feeds[0]));
     mark = feed_expect(jig.feeds[0]);
     assert_false(feed_is_settled(jig.feeds[0]));
     jig_turn();
