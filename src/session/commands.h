@@ -65,8 +65,9 @@ void commands_forget(struct relay *r, struct terminal *t);
 /* ---- for sessions ---- */
 
 struct answer {
-    uint16_t answers; /* the message that it answers */
-    uint16_t serial;  /* of that */
+    uint16_t answers;    /* the message that it answers, */
+    uint16_t or_answers; /* ... or this one, if it does not say; 0: none */
+    uint16_t serial;     /* of that */
     bool has_serial;
     bool is_refusal;     /* the device will not, or cannot */
     bool is_preliminary; /* accepted; the answer proper may follow */

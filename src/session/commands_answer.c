@@ -4,7 +4,7 @@
 
 static bool answers(const struct ticket *t, const struct answer *a)
 {
-    if (t->message != a->answers)
+    if (t->message != a->answers && (!a->or_answers || t->message != a->or_answers))
         return false;
     if (!a->has_serial)
         return t->plain_answer;

@@ -16,8 +16,8 @@ struct device_settings {
     struct packages_limits packages;
     struct profile profile; /* of device_ops */
     /* Of vehicle_ops: */
-    uint8_t registration;               /* enum registration */
-    const struct id_list *may_register; /* LIST; NULL: nobody */
+    uint8_t registration;         /* enum registration */
+    struct id_list *may_register; /* LIST; NULL: nobody */
 };
 
 extern const struct session_ops device_ops;  /* by a profile */

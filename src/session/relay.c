@@ -10,6 +10,7 @@
 #include "session/receipts.h"
 #include "session/session.h"
 #include "session/tracker.h"
+#include "session/vehicles.h"
 
 #include <assert.h>
 
@@ -211,6 +212,7 @@ void relay_after_writes(struct shard *s)
 
     mailbox_flush(r->mailbox);
     commands_flush(r);
+    vehicles_flush(r);
     delivery_forget_idle(r);
     exchange_send(r);
     tracker_flush(r);
@@ -229,7 +231,7 @@ static void on_tick(struct timer *t, int64_t now_ms)
 bool relay_is_settled(const struct relay *r)
 {
     return exchange_is_settled(r) && mailbox_unanswered(r->mailbox) == 0 &&
-           commands_is_settled(r) && tracker_is_settled(r);
+           commands_is_settled(r) && vehicles_is_settled(r) && tracker_is_settled(r);
 }
 
 /* ---- life ---- */
@@ -248,9 +250,10 @@ int relay_init(struct relay *r, struct relay_group *group, struct shard *shard)
     r->review.expired = holds_on_review;
     wheel_arm(&shard->loop.wheel, &r->tick, shard->loop.now_ms + TICK_MS);
     shard->app = r;
-    if ((rc = exchange_init(r)) < 0 || (rc = tracker_new(r, &r->tracker)) < 0)
+    if ((rc = exchange_init(r)) < 0 || (rc = tracker_new(r, &r->tracker)) < 0 ||
+        (rc = commands_new(r, &r->commands)) < 0)
         return rc;
-    return commands_new(r, &r->commands);
+    return group->ledger ? vehicles_new(r, &r->vehicles) : OK;
 }
 
 void relay_fini(struct relay *r)
@@ -259,6 +262,7 @@ void relay_fini(struct relay *r)
          d = registry_next(&r->terminals, d))
         if (terminal_of(d)->conn)
             holds_drop(r, &terminal_of(d)->waiters);
+    vehicles_free(&r->vehicles);
     commands_free(&r->commands);
     tracker_free(&r->tracker);
     holds_drop(r, &r->store_waiters);

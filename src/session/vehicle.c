@@ -122,8 +122,17 @@ static void on_bad(struct conn *c, const struct vehicle_message *m)
 
 /* ---- PROVED ---- */
 
-/* The answer proper: which of the messages it can answer is in flight, commands.h
- * knows. */
+/* What it answers, by its own id: 0104 one of two. */
+static void find_question(struct answer *a)
+{
+    static const uint16_t questions[] = {0x8104, 0x8106, 0x8107, 0x8201, 0x8500,
+                                         0x8608, 0x8700, 0x8702, 0x8801, 0x8802};
+
+    for (size_t i = 0; i < ARRAY_LEN(questions); i++)
+        if (jt808_answer_to(questions[i]) == a->message)
+            *(a->answers ? &a->or_answers : &a->answers) = questions[i];
+}
+
 static struct answer answer_of(const struct conn *c, const struct vehicle_message *m)
 {
     struct answer a = {
@@ -135,6 +144,7 @@ static struct answer answer_of(const struct conn *c, const struct vehicle_messag
 
     if (a.has_serial)
         a.serial = (uint16_t)(m->body.data[0] << 8 | m->body.data[1]);
+    find_question(&a);
     return a;
 }
 

@@ -33,11 +33,14 @@ static void make_heartbeat(const struct listener_config *l, union settings *out)
     };
 }
 
-/* What one connection may have us keep of messages that come in packages. */
+/* What one connection may have us keep of messages that come in packages. Vehicle
+ * terminals are asked for those that do not come; others cannot be. */
 static const struct packages_limits packages = {
     .max_groups = 4,
     .max_bytes = 128 * 1024,
     .max_age_ms = 60 * 1000,
+    .ask_after_ms = 5 * 1000,
+    .max_asks = 3,
 };
 
 static void make_device(const struct listener_config *l, union settings *out)
@@ -54,6 +57,20 @@ static void make_device(const struct listener_config *l, union settings *out)
     };
 }
 
+static void make_vehicle(const struct listener_config *l, union settings *out)
+{
+    make_device(l, out);
+    out->device.registration = l->registration;
+}
+
+/* What a listener has that must be freed. */
+static int make_lists(const struct listener_config *l, union settings *out)
+{
+    if (l->protocol != PROTOCOL_JT808 || !l->registration_ids)
+        return OK;
+    return id_list_new(l->registration_ids, &out->device.may_register);
+}
+
 /* What serves a protocol. */
 static const struct kind {
     const struct session_ops *ops;
@@ -62,6 +79,7 @@ static const struct kind {
     [PROTOCOL_TTMS] = {&ttms_ops, make_ttms},
     [PROTOCOL_HEARTBEAT] = {&heartbeat_ops, make_heartbeat},
     [PROTOCOL_DEVICE] = {&device_ops, make_device},
+    [PROTOCOL_JT808] = {&vehicle_ops, make_vehicle},
 };
 
 int listeners_make(struct worker *w, const int *fds)
@@ -79,6 +97,8 @@ int listeners_make(struct worker *w, const int *fds)
         if (!kind->ops)
             continue; /* it has processes of its own */
         kind->make(l, &w->settings[i]);
+        if (make_lists(l, &w->settings[i]) < 0)
+            return ERR_NOMEM;
         w->settings[i].common.presence = l->presence;
         w->settings[i].common.commands = l->commands;
         w->listeners[w->listener_count] = (struct listener){
@@ -95,6 +115,15 @@ int listeners_make(struct worker *w, const int *fds)
         options_limit_send(fds[i], l->name, (int)(w->config->output_limit / 4));
     }
     return OK;
+}
+
+void listeners_free(struct worker *w)
+{
+    for (size_t i = 0; w->settings && i < w->config->listener_count; i++)
+        if (w->config->listeners[i].protocol == PROTOCOL_JT808)
+            id_list_free(&w->settings[i].device.may_register);
+    free(w->settings);
+    free(w->listeners);
 }
 
 int processes_make(struct worker *w)

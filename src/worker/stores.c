@@ -2,6 +2,7 @@
  * that tells it; the ledger of tickets and credentials. Opening them tells the shards
  * what the worker before this one knew. */
 #include "worker/worker_inside.h"
+#include "session/vehicles.h"
 
 /* Events and cards in memory on their way to the disk; then events are lost. */
 #define JOURNAL_BACKLOG (64u << 20)
@@ -118,10 +119,10 @@ static int open_mail(struct worker *w)
 
 static int on_record(void *user, uint32_t number, uint8_t form, struct slice record)
 {
-    (void)user;
-    (void)number;
-    (void)form;
-    (void)record;
+    struct worker *w = user;
+
+    if (form == LEDGER_CREDENTIAL)
+        return vehicles_adopt(&w->group, number, record);
     return OK;
 }
 

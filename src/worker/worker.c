@@ -69,9 +69,8 @@ static void dismantle(struct worker *w)
     shards_free(w);
     api_free(&w->api);
     tracker_group_free(&w->tracker);
-    free(w->listeners);
     free(w->processes);
-    free(w->settings);
+    listeners_free(w);
     limits_free(&w->limits);
 }
 

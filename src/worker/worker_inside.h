@@ -44,6 +44,7 @@ struct worker {
 
 /* `fds` has one per listener of the configuration, also those not served here. */
 MUST_CHECK int listeners_make(struct worker *w, const int *fds);
+void listeners_free(struct worker *w);
 /* The processes of services, for the API; before stores_make. */
 MUST_CHECK int processes_make(struct worker *w);
 

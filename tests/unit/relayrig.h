@@ -19,6 +19,7 @@
 #include "session/relay.h"
 #include "session/tracker.h"
 #include "session/ttms.h"
+#include "session/vehicles.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -93,7 +94,9 @@ static inline int relay_rig_record(void *user, uint32_t number, uint8_t form,
                                    struct slice record)
 {
     (void)user;
-    if (form != LEDGER_TICKET || !relay_rig.group.commands)
+    if (form == LEDGER_CREDENTIAL)
+        return vehicles_adopt(&relay_rig.group, number, record);
+    if (!relay_rig.group.commands)
         return OK;
     return commands_adopt(&relay_rig.group, number, record);
 }
