@@ -11,6 +11,12 @@ static const struct profile *profile_of(const void *conf)
     return &((const struct device_settings *)conf)->profile;
 }
 
+/* 0: the profile has none. */
+static bool is_greeting(const struct profile *p, uint16_t message)
+{
+    return message != 0 && (message == p->login || message == p->heartbeat);
+}
+
 static bool is_report(const struct profile *p, uint16_t message)
 {
     for (size_t i = 0; i < p->report_count; i++)
@@ -144,10 +150,8 @@ static const char *message_word(const void *conf, uint16_t message)
     const struct profile *p = profile_of(conf);
     const struct profile_command *c = command_of(p, message);
 
-    if (message == p->login)
-        return "login";
-    if (message == p->heartbeat)
-        return "heartbeat";
+    if (is_greeting(p, message))
+        return message == p->login ? "login" : "heartbeat";
     if (is_report(p, message))
         return "report";
     return c ? c->name : NULL;
@@ -215,7 +219,7 @@ static void on_whole(struct conn *c, const struct device_frame *f)
     const struct profile *p = profile_of(c->listener->conf);
 
     note_state(c, f);
-    if (f->message == p->login || f->message == p->heartbeat)
+    if (is_greeting(p, f->message))
         acknowledge(c, f);
     else if (is_report(p, f->message))
         on_report(c, f);
