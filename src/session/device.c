@@ -2,6 +2,7 @@
  * is, logins and heartbeats are answered, reports become events, and everything else
  * answers a command. */
 #include "session/device_inside.h"
+#include "session/commands.h"
 #include "session/tracker.h"
 
 #include <stdio.h>
@@ -204,8 +205,22 @@ static void on_report(struct conn *c, const struct device_frame *f)
     tracker_reported(relay_of(c), device_session_of(c)->self, &report);
 }
 
-/* It is answered even if it says that it answers: nothing else tells a device that it
- * was heard. */
+/* Whether anybody waits for it is the engine's to say. */
+static void on_answer(struct conn *c, const struct device_frame *f)
+{
+    const struct answer answer = {
+        .answers = f->message,
+        .serial = f->serial,
+        .has_serial = true,
+        .version = f->head.version,
+        .message = f->message,
+        .body = f->body,
+    };
+
+    (void)commands_answered(relay_of(c), device_session_of(c)->self, &answer);
+}
+
+/* With its own message and serial, and one byte: accepted. */
 static void acknowledge(struct conn *c, const struct device_frame *f)
 {
     static const uint8_t accepted = 0;
@@ -223,6 +238,8 @@ static void on_whole(struct conn *c, const struct device_frame *f)
         acknowledge(c, f);
     else if (is_report(p, f->message))
         on_report(c, f);
+    else
+        on_answer(c, f);
 }
 
 static bool on_message(struct conn *c, const struct device_frame *f, struct slice in)

@@ -2,6 +2,7 @@
  * out, what becomes of bad ones, and logging in. */
 #include "session/device_inside.h"
 #include "base/log.h"
+#include "session/commands.h"
 #include "session/delivery.h"
 #include "session/login.h"
 #include "session/tracker.h"
@@ -163,6 +164,14 @@ static bool is_called(const struct terminal *self, const struct id *id)
     return id_equal(&own, id);
 }
 
+static void speak_no_more(struct conn *c, bool stays)
+{
+    struct terminal *self = device_session_of(c)->self;
+
+    commands_detached(relay_of(c), self);
+    delivery_detach(relay_of(c), self, stays);
+}
+
 void device_let_go(struct conn *c)
 {
     struct device_session *s = device_session_of(c);
@@ -170,7 +179,7 @@ void device_let_go(struct conn *c)
     if (s->self && !conn_is_closing(c))
         conn_acknowledge(c);
     if (s->self && !conn_is_closing(c))
-        delivery_detach(relay_of(c), s->self, true);
+        speak_no_more(c, true);
     packages_free(&s->packages);
     s->self = NULL;
     s->state = DEVICE_NO_STATE;
@@ -195,6 +204,8 @@ bool device_log_in(struct conn *c, const struct id *id, struct slice in)
     conn_registered(c);
     if (!conn_is_closing(c))
         delivery_attach(r, t, c);
+    if (!conn_is_closing(c))
+        commands_attached(r, t);
     return !conn_is_closing(c);
 }
 
@@ -204,7 +215,7 @@ void device_on_close(struct conn *c)
 
     packages_free(&s->packages);
     if (s->self && s->self->conn == c) /* else a newer connection speaks for it */
-        delivery_detach(relay_of(c), s->self, false);
+        speak_no_more(c, false);
     /* `self` stays for describe(), which is asked next and last. */
 }
 
@@ -224,7 +235,8 @@ static void bound_answers(struct conn *c)
 int device_write(struct conn *c, uint16_t message, uint16_t serial, uint16_t total,
                  uint16_t number, struct slice body, uint64_t ticket)
 {
-    const struct frame_note note = {.session = ticket}; /* no place in the mail */
+    /* No place in the mail; somebody waits to hear that it was delivered. */
+    const struct frame_note note = {.session = ticket};
     struct buf *scratch = &relay_of(c)->scratch;
     struct slice bytes;
     uint8_t *to;
@@ -277,8 +289,12 @@ void device_on_delivered(void *user, const struct frame_note *note, struct slice
     struct device_session *s = device_session_of(c);
 
     (void)bytes;
-    if (s->self)
+    if (!s->self)
+        return;
+    if (note->position)
         delivery_on_delivered(relay_of(c), s->self, note);
+    else if (note->session)
+        commands_delivered(relay_of(c), s->self, note->session);
 }
 
 void device_on_room(struct conn *c)
