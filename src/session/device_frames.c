@@ -69,6 +69,18 @@ static void on_skipped(struct conn *c, int why, bool was_dropping, size_t left)
         conn_close(c, CLOSE_BAD_START);
 }
 
+/* What waits for a device goes to it behind the answer to what it came with: it may not
+ * listen before that. */
+static void take_commands(struct conn *c)
+{
+    struct device_session *s = device_session_of(c);
+
+    if (!s->is_new || conn_is_closing(c))
+        return;
+    s->is_new = false;
+    commands_attached(relay_of(c), s->self);
+}
+
 /* False: the frame was not used; the connection moved, or is closing. */
 static bool on_cut(struct conn *c, struct slice body, struct slice in,
                    device_message *on_message)
@@ -84,6 +96,7 @@ static bool on_cut(struct conn *c, struct slice body, struct slice in,
     if (!on_message(c, &f, in))
         return false;
     c->rx_frames++;
+    take_commands(c);
     return true;
 }
 
@@ -181,6 +194,7 @@ void device_let_go(struct conn *c)
     if (s->self && !conn_is_closing(c))
         speak_no_more(c, true);
     packages_free(&s->packages);
+    s->is_new = false;
     s->self = NULL;
     s->state = DEVICE_NO_STATE;
 }
@@ -202,10 +216,12 @@ bool device_log_in(struct conn *c, const struct id *id, struct slice in)
                 conn_number(c), escape_id(*id, name, sizeof(name)),
                 protocol_word(id->protocol));
     conn_registered(c);
-    if (!conn_is_closing(c))
-        delivery_attach(r, t, c);
-    if (!conn_is_closing(c))
-        commands_attached(r, t);
+    if (conn_is_closing(c))
+        return false;
+    if (t->conn) /* it answers no more */
+        commands_detached(r, t);
+    delivery_attach(r, t, c);
+    s->is_new = true;
     return !conn_is_closing(c);
 }
 

@@ -20,6 +20,7 @@ struct device_session {
     uint16_t state;  /* that it told last, plus 1 (a new session is all zeros) */
     bool warned_bad; /* of a bad frame */
     bool deaf;       /* held until it takes our answers */
+    bool is_new;     /* its commands follow when this message is answered */
 };
 
 static_assert(sizeof(struct device_session) <= CONN_SESSION_SIZE,
@@ -45,8 +46,8 @@ typedef bool device_message(struct conn *c, const struct device_frame *f,
 size_t device_input(struct conn *c, struct slice in, bool more_waits,
                     device_message *on_message);
 
-/* Logs in as this id, if it is not yet: login_find, delivery_attach,
- * commands_attached. False as above. */
+/* Logs in as this id, if it is not yet: login_find, delivery_attach, and, behind what
+ * this message is answered, commands_attached. From on_message only. False as above. */
 bool device_log_in(struct conn *c, const struct id *id, struct slice in);
 
 /* It speaks for nobody any more; the connection goes on, unless it is closing now. */

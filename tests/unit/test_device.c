@@ -1,6 +1,7 @@
 /* The conversation with devices that a profile describes. */
 #include "unit.h"
 #include "relayrig.h"
+#include "session/commands.h"
 #include "session/device_inside.h"
 
 #include <errno.h>
@@ -15,29 +16,42 @@
 static struct device_settings settings;
 static struct listener listener;
 
+static struct inbox orders_back;
+
 static int begin(void **state)
 {
-    int rc;
-
+    (void)state;
     log_setup(LOG_ERROR, 0);
     settings = (struct device_settings){
+        .common.commands = {.in_flight = 1, .retry_ms = 1000000},
         .framing = device_framing(DEVICE_ID_ASCII8),
         .form = DEVICE_ID_ASCII8,
         .packages = {.max_groups = 4, .max_bytes = 65536, .max_age_ms = 60000},
         .profile = profile_vending,
     };
-    rc = relay_rig_begin(state);
-    listener = relay_rig.listener;
-    listener.name = "devices";
-    listener.ops = &device_ops.conn;
-    listener.conf = &settings;
-    return rc;
+    listener = (struct listener){
+        .name = "devices",
+        .ops = &device_ops.conn,
+        .conf = &settings,
+        .register_timeout_ms = 1000000,
+        .read_timeout_ms = 1000000,
+    };
+    store_mem_wipe();
+    relay_rig_defaults();
+    relay_rig.devices = &listener;
+    relay_rig.device_count = 1;
+    relay_rig_open();
+    return inbox_init(&orders_back);
 }
 
 static int end(void **state)
 {
+    int rc;
+
     relay_rig_settle();
-    return relay_rig_end(state);
+    rc = relay_rig_end(state);
+    inbox_fini(&orders_back);
+    return rc;
 }
 
 /* ---- verbs ---- */
@@ -458,6 +472,192 @@ static void who_never_reads_the_answers_is_not_read_from(void **state)
     close(fd);
 }
 
+/* ---- commands ---- */
+
+static struct order order;
+
+static void order_done(struct order *o)
+{
+    o->inbox = NULL; /* it is ours again */
+}
+
+static void take_back(void)
+{
+    relay_rig_settle();
+    for (struct parcel *p = inbox_take(&orders_back), *next; p; p = next) {
+        next = p->next;
+        p->open(p, NULL);
+    }
+}
+
+static void send_order(void)
+{
+    order.inbox = &orders_back;
+    order.done = order_done;
+    commands_order(&relay_rig.group, &order);
+    take_back();
+}
+
+static void ask(const char *device, const char *command, int64_t ttl_ms)
+{
+    struct id id;
+
+    buf_fini(&order.view.answer);
+    assert_int_equal(id_make(PROTOCOL_DEVICE, slice_of(device, strlen(device)), &id),
+                     OK);
+    order = (struct order){.kind = ORDER_CREATE,
+                           .ids = {id},
+                           .id_count = 1,
+                           .wait_ms = 600000,
+                           .ttl_ms = ttl_ms};
+    snprintf(order.command.name, sizeof(order.command.name), "%s", command);
+    send_order();
+}
+
+/* "answered 00000005", "failed disconnected", "asked": it is not back. */
+static const char *fate(void)
+{
+    static char text[128];
+    struct slice answer;
+
+    take_back();
+    if (order.inbox)
+        return "asked";
+    assert_int_equal(order.rc, OK);
+    answer = buf_peek(&order.view.answer);
+    snprintf(text, sizeof(text), "%s%s%s", ticket_state_word(order.view.state),
+             order.view.reason || order.view.has_answer ? " " : "",
+             order.view.reason ? ticket_reason_word(order.view.reason) : "");
+    for (size_t i = 0; i < answer.size; i++)
+        sprintf(text + strlen(text), "%02x", answer.data[i]);
+    buf_fini(&order.view.answer);
+    return text;
+}
+
+/* The serial of the last frame that the device heard. */
+static uint16_t heard_serial(int fd, const char *message)
+{
+    const char *text = heard(fd);
+    unsigned serial = 0;
+
+    assert_memory_equal(text + 2, message, 4);
+    assert_memory_equal(text + 10, T10, 16);
+    sscanf(text + 26, "%4x", &serial);
+    return (uint16_t)serial;
+}
+
+static void a_command_brings_its_answer_back(void **state)
+{
+    static const uint8_t ready[4] = {0, 0, 0, 5};
+    int fd = device(0);
+    uint16_t serial;
+
+    (void)state;
+    say(fd, LOGIN);
+    (void)heard(fd);
+    ask("T9000010", "status", 0);
+    assert_string_equal(fate(), "asked");
+    serial = heard_serial(fd, "1005");
+    say_frame(fd, 0x1005, "T9000010", (uint16_t)(serial + 1), slice_of(ready, 4));
+    assert_string_equal(fate(), "asked"); /* another serial answers something else */
+    say_frame(fd, 0x1006, "T9000010", serial, slice_of(ready, 4));
+    assert_string_equal(fate(), "asked");
+    say_frame(fd, 0x1005, "T9000010", serial, slice_of(ready, 4));
+    assert_string_equal(fate(), "answered 00000005");
+    ask("T9000010", "turn_on", 0);
+    assert_string_equal(heard(fd), "7e1004000854393030303031300010"
+                                   "0003010000000000627e");
+    say_frame(fd, 0x1004, "T9000010", 0x10, slice_of("\0\0\0\1", 4));
+    assert_string_equal(fate(), "answered 00000001");
+    close(fd);
+}
+
+static void an_answer_counts_on_its_own_connection_only(void **state)
+{
+    static const uint8_t on[4] = {0, 0, 0, 1};
+    int fd = device(0), other = device(1), young;
+    uint16_t serial;
+
+    (void)state;
+    say(fd, LOGIN);
+    (void)heard(fd);
+    say_frame(other, 0x1001, "T9000011", 1, (struct slice){0});
+    ask("T9000010", "status", 0);
+    serial = heard_serial(fd, "1005");
+    say_frame(other, 0x1005, "T9000011", serial, slice_of(on, 4));
+    assert_string_equal(fate(), "asked");
+    young = device(1); /* the device comes back: what was asked before is lost */
+    say(young, LOGIN);
+    assert_string_equal(fate(), "failed disconnected");
+    close(fd);
+    close(other);
+    close(young);
+}
+
+static void who_takes_another_id_answers_no_more(void **state)
+{
+    int fd = device(0);
+
+    (void)state;
+    say(fd, LOGIN);
+    (void)heard(fd);
+    ask("T9000010", "status", 0);
+    say_frame(fd, 0x1001, "T9000011", 1, (struct slice){0});
+    assert_string_equal(fate(), "failed disconnected");
+    close(fd);
+}
+
+static void a_command_waits_for_its_device_if_it_may(void **state)
+{
+    static const uint8_t on[4] = {0, 0, 0, 1};
+    int fd = device(0);
+    uint16_t serial;
+
+    (void)state;
+    say(fd, LOGIN);
+    close(fd);
+    relay_rig_settle();
+    ask("T9000010", "status", 0);
+    assert_string_equal(fate(), "failed offline");
+    ask("T9000010", "status", 600000);
+    assert_string_equal(fate(), "asked");
+    fd = device(1);
+    say(fd, BEAT); /* any good frame will do; what it is answered comes first */
+    assert_memory_equal(heard(fd), BEATEN "7e1005", strlen(BEATEN "7e1005"));
+    close(fd);
+    relay_rig_settle();
+    fd = device(0);
+    say_frame(fd, 0x1003, "T9000010", 1, slice_of(on, 4));
+    serial = heard_serial(fd, "1005");
+    say_frame(fd, 0x1005, "T9000010", serial, slice_of(on, 4));
+    assert_string_equal(fate(), "answered 00000001");
+    close(fd);
+}
+
+static void a_long_command_goes_in_packages(void **state)
+{
+    static uint8_t body[2 * DEVICE_BODY_MAX + 1];
+    const char *text;
+    int fd = device(0);
+
+    (void)state;
+    say(fd, LOGIN);
+    (void)heard(fd);
+    ask("T9000010", "status", 0);
+    say_frame(fd, 0x1005, "T9000010", heard_serial(fd, "1005"), (struct slice){0});
+    assert_string_equal(fate(), "answered ");
+    order.command = (struct command){.message = 0x8300, .args = slice_of(body, 2047)};
+    memset(body, 'x', sizeof(body));
+    send_order();
+    text = heard(fd);
+    assert_int_equal(strlen(text), 2 * (2 * (DEVICE_BODY_MAX + 21) + 22));
+    assert_memory_equal(text, "7e830023ff" T10, 26);
+    assert_memory_equal(text + 30, "00030001", 8);
+    assert_memory_equal(text + strlen(text) - 2 * 22, "7e83002001" T10, 26);
+    close(fd);
+    take_back();
+}
+
 /* ---- the dialect ---- */
 
 static const struct wire_command *encoded(const char *name, const char *args,
@@ -541,6 +741,11 @@ int main(void)
         CASE(who_sends_more_of_it_is_no_device),
         CASE(every_cut_of_a_conversation_reads_the_same),
         CASE(who_never_reads_the_answers_is_not_read_from),
+        CASE(a_command_brings_its_answer_back),
+        CASE(an_answer_counts_on_its_own_connection_only),
+        CASE(who_takes_another_id_answers_no_more),
+        CASE(a_command_waits_for_its_device_if_it_may),
+        CASE(a_long_command_goes_in_packages),
         CASE(commands_are_put_into_messages),
         CASE(states_have_names_and_codes),
     };
