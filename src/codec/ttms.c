@@ -240,6 +240,12 @@ size_t ttms_form_receipt(enum ttms_command kind, uint32_t number, uint8_t length
     return ttms_formed_size(sizeof(content), length);
 }
 
+void ttms_form_message(uint32_t sender, struct slice content, uint8_t length,
+                       uint8_t *to)
+{
+    form(TO_TERMINAL, TTMS_DATA, sender, content, length, to);
+}
+
 void ttms_form(enum ttms_command command, uint32_t address, struct slice content,
                uint8_t length, uint8_t *to)
 {

@@ -103,6 +103,11 @@ void ttms_echo(const struct ttms_frame *frame, uint8_t *to);
 size_t ttms_form_receipt(enum ttms_command kind, uint32_t number, uint8_t length,
                          uint8_t *to);
 
+/* Forms a data frame for a terminal, as if `sender` had sent the content; the sizes are
+ * those of ttms_formed_size(). */
+void ttms_form_message(uint32_t sender, struct slice content, uint8_t length,
+                       uint8_t *to);
+
 /* For the terminal's side (simulator, tests): forms a $TTMS frame in the given dialect;
  * size of the result = ttms_formed_size(content size, length). */
 size_t ttms_formed_size(size_t content, uint8_t length);

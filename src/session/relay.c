@@ -7,6 +7,7 @@
 #include "session/delivery.h"
 #include "session/exchange.h"
 #include "session/holds.h"
+#include "session/letter.h"
 #include "session/receipts.h"
 #include "session/session.h"
 #include "session/tracker.h"
@@ -160,7 +161,9 @@ void relay_decide(struct relay *r, unsigned shard, uint64_t session, uint32_t nu
 {
     struct conn *c;
 
-    if (shard != relay_index(r))
+    if (shard == SHARD_OF_LETTERS)
+        letter_decided(r, session, safe);
+    else if (shard != relay_index(r))
         exchange_tell_fate(r, shard, session, number, safe);
     else if ((c = shard_find_conn(r->shard, session)))
         session_ops_of(c)->on_decided(c, number, safe);
@@ -170,6 +173,8 @@ void relay_hold(struct relay *r, unsigned shard, uint64_t session)
 {
     struct conn *c;
 
+    if (shard == SHARD_OF_LETTERS)
+        return; /* an application has its answer to wait for */
     if (shard != relay_index(r))
         exchange_tell_hold(r, shard, session);
     else if ((c = shard_find_conn(r->shard, session)))
@@ -180,6 +185,8 @@ void relay_release(struct relay *r, unsigned shard, uint64_t session)
 {
     struct conn *c;
 
+    if (shard == SHARD_OF_LETTERS)
+        return;
     if (shard != relay_index(r))
         exchange_tell_release(r, shard, session);
     else if ((c = shard_find_conn(r->shard, session)) && c->holds)

@@ -40,6 +40,11 @@ static const struct ttms_settings *settings_of(const struct conn *c)
     return c->listener->conf;
 }
 
+uint8_t ttms_length_of(const struct conn *c)
+{
+    return session_of(c)->dialect.length;
+}
+
 static struct id id_of(uint32_t address)
 {
     struct id id = {.protocol = PROTOCOL_TTMS, .length = 8};

@@ -15,3 +15,6 @@ struct ttms_settings {
 };
 
 extern const struct session_ops ttms_ops;
+
+/* enum ttms_length: how this connection's frames count their length. */
+uint8_t ttms_length_of(const struct conn *c);

@@ -1,0 +1,33 @@
+/* letter.h - a message from an application to a relay terminal, as another terminal
+ * would send it.
+ *
+ *   letter (http) ==parcel==> shard: straight to the output, or to the mailbox
+ *      ^                                       |                 | it is durable,
+ *      '==parcel== accepted <------------------'-----------------'  or refused
+ *
+ * It keeps its place among the terminal's other messages. */
+#pragma once
+
+#include "session/relay.h"
+
+struct letter {
+    struct parcel parcel;
+    struct inbox *inbox;            /* whereto it comes back */
+    void (*done)(struct letter *l); /* ... and runs this: it is the sender's again */
+    struct id to;
+    uint32_t sender; /* the address from which it comes */
+    struct buf body; /* the payload; the sender frees it */
+    /* What came of it. OK; ERR_NOTFOUND: no such terminal is known. ERR_TOO_LARGE.
+     * Refused: ERR_FULL (a limit), ERR_NOSPACE, ERR_IO (the store), ERR_NOMEM. */
+    int rc;
+    bool stored; /* durable in its mailbox; else on its way to the connection */
+};
+
+/* Any thread. It comes back once, as long as the shards run. */
+void letter_send(struct relay_group *g, struct letter *l);
+
+/* In an envelope, instead of a shard: its session is a letter. */
+#define SHARD_OF_LETTERS UINT16_MAX
+
+/* From relay_decide(), on the terminal's shard. */
+void letter_decided(struct relay *r, uint64_t session, bool safe);
