@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "http/api_events.h"
+#include "http/calls.h"
 #include "http/told.h"
 
 #include <stdlib.h>
@@ -32,6 +33,24 @@ void api_answer_empty(struct api *a, http_handle h)
     struct http_answer answer = {.status = 204};
 
     http_answer(a->server, h, &answer);
+}
+
+/* ---- types ---- */
+
+bool api_has_type(const struct http_request *q, const char *type)
+{
+    const char *given = http_header(q, "Content-Type");
+    size_t size = strlen(type);
+
+    return given && strncasecmp(given, type, size) == 0 &&
+           (!given[size] || strchr("; \t", given[size]));
+}
+
+bool api_accepts(const struct http_request *q, const char *type)
+{
+    const char *accept = http_header(q, "Accept");
+
+    return accept && strcasestr(accept, type);
 }
 
 /* ---- the journal's word ---- */
@@ -87,6 +106,7 @@ int api_new(const struct api_conf *conf, struct api **out)
     a->conf = *conf;
     a->boot = (uint32_t)hash_key_random().k0;
     a->started_ms = clock_wall_ms();
+    list_init(&a->calls);
     list_init(&a->polls);
     list_init(&a->waiting_streams);
     *out = a;
@@ -117,6 +137,7 @@ void api_free(struct api **out)
         return;
     asking_fini(&a->asking);
     processes_fini(&a->processes);
+    calls_fini(a);
     polls_fini(a);
     told_fini(a->told);
     free(a->told);

@@ -17,6 +17,7 @@
 #include "session/relay.h"
 
 struct api;
+struct order;
 
 struct api_conf {
     struct relay_group *group; /* its shards are made before api_begin */
@@ -24,6 +25,10 @@ struct api_conf {
     size_t listener_count;
     const struct process_conf *processes; /* of services */
     size_t process_count;
+    /* commands_order; tests have their own. */
+    void (*order)(struct relay_group *g, struct order *o);
+    bool legacy;     /* the addresses of the old server, too */
+    uint32_t sender; /* of relay messages */
 };
 
 MUST_CHECK int api_new(const struct api_conf *conf, struct api **out);

@@ -13,6 +13,7 @@ static const uint8_t protocols[] = {
 };
 
 struct verb {
+    bool is_for_any; /* answered also if several protocols know the id */
     /* On the shard; its result goes to the question's `done`. May be NULL. */
     uint64_t (*act)(struct relay *r, struct terminal *t);
     /* Afterwards, on the server's thread. */
@@ -65,7 +66,7 @@ static void finish(struct device_question *d)
     if (d->found == 0)
         http_problem(s, d->handle, 404, "not-found", NULL, "there is no device `%.*s`",
                      ID_ARGS(id));
-    else if (d->found > 1)
+    else if (d->found > 1 && !d->verb->is_for_any)
         http_problem(s, d->handle, 409, "ambiguous", NULL,
                      "`%.*s` is an id in %u protocols: add ?protocol=", ID_ARGS(id),
                      d->found);
@@ -97,39 +98,44 @@ static void drop(struct question *q)
 }
 
 static void name_candidates(struct device_question *d, const char *text,
-                            const struct params *p)
+                            uint64_t protocol)
 {
     struct slice id = slice_of(text, strlen(text));
-    uint64_t wanted = p->number[PARAM_PROTOCOL];
 
     for (unsigned i = 0; i < ARRAY_LEN(protocols); i++)
-        if (!wanted || wanted == protocols[i])
+        if (!protocol || protocol == protocols[i])
             d->count += id_make(protocols[i], id, &d->ids[d->count]) == OK;
     d->acts = d->count == 1;
+}
+
+static void ask_about(struct api *a, http_handle h, const char *text, uint64_t protocol,
+                      const struct verb *verb)
+{
+    struct device_question *d = calloc(1, sizeof(*d));
+
+    if (!d) {
+        api_no_memory(a, h);
+        return;
+    }
+    d->question = (struct question){.step = look, .answered = on_looked, .drop = drop};
+    d->api = a;
+    d->handle = h;
+    d->verb = verb;
+    name_candidates(d, text, protocol);
+    if (d->count) {
+        ask_at(d, 0);
+        return;
+    }
+    http_problem(a->server, h, 404, "not-found", NULL, "there is no device `%.80s`",
+                 text);
+    free(d);
 }
 
 static void ask_device(struct api *a, const struct http_request *q,
                        const struct params *p, const struct verb *verb)
 {
-    const char *text = http_segment(q, 3); /* /api/v1/devices/{id} */
-    struct device_question *d = calloc(1, sizeof(*d));
-
-    if (!d) {
-        api_no_memory(a, q->handle);
-        return;
-    }
-    d->question = (struct question){.step = look, .answered = on_looked, .drop = drop};
-    d->api = a;
-    d->handle = q->handle;
-    d->verb = verb;
-    name_candidates(d, text, p);
-    if (d->count) {
-        ask_at(d, 0);
-        return;
-    }
-    http_problem(a->server, q->handle, 404, "not-found", NULL,
-                 "there is no device `%.80s`", text);
-    free(d);
+    /* /api/v1/devices/{id} */
+    ask_about(a, q->handle, http_segment(q, 3), p->number[PARAM_PROTOCOL], verb);
 }
 
 /* ---- what can be asked of it ---- */
@@ -219,4 +225,39 @@ void api_purge_mailbox(struct api *a, const struct http_request *q,
     static const struct verb verb = {.act = delivery_purge, .answer = answer_purged};
 
     ask_device(a, q, p, &verb);
+}
+
+/* ---- what it cannot do ---- */
+
+static void refuse_command(struct api *a, http_handle h, const struct device_view *v,
+                           uint64_t done)
+{
+    (void)done;
+    http_problem(a->server, h, 409, "no-commands", NULL,
+                 "`%.*s` is a device of protocol %s, which takes no commands",
+                 ID_ARGS(&v->id), protocol_word(v->id.protocol));
+}
+
+void api_takes_no_commands(struct api *a, http_handle h, const char *id,
+                           uint64_t protocol)
+{
+    static const struct verb verb = {.is_for_any = true, .answer = refuse_command};
+
+    ask_about(a, h, id, protocol, &verb);
+}
+
+static void refuse_message(struct api *a, http_handle h, const struct device_view *v,
+                           uint64_t done)
+{
+    (void)done;
+    http_problem(a->server, h, 409, "no-messages", NULL,
+                 "`%.*s` is a device of protocol %s, which takes no relay messages",
+                 ID_ARGS(&v->id), protocol_word(v->id.protocol));
+}
+
+void api_takes_no_messages(struct api *a, http_handle h, const char *id)
+{
+    static const struct verb verb = {.is_for_any = true, .answer = refuse_message};
+
+    ask_about(a, h, id, 0, &verb);
 }

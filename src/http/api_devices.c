@@ -203,19 +203,21 @@ static void end_legacy(struct json *j, const char *next, bool misses)
     json_close(j, '}');
 }
 
-static const struct page_kind legacy = {
-    .type = "text/html; charset=utf-8",
-    .begin = begin_legacy,
-    .write = write_legacy,
-    .end = end_legacy,
-    .view_size = sizeof(struct device_view),
-    .collect = collect,
-};
+#define LEGACY_LIST(type_)                                                             \
+    {                                                                                  \
+        .type = (type_), .begin = begin_legacy, .write = write_legacy,                 \
+        .end = end_legacy, .view_size = sizeof(struct device_view),                    \
+        .collect = collect,                                                            \
+    }
 
 void api_legacy_list(struct api *a, const struct http_request *q,
                      const struct params *p)
 {
+    static const struct page_kind for_people = LEGACY_LIST("text/html; charset=utf-8");
+    static const struct page_kind for_programs = LEGACY_LIST("application/json");
     struct filter f = {.is_connected = true};
 
-    page_begin(a, q, p, &legacy, UINT64_MAX, &f, sizeof(f));
+    page_begin(a, q, p,
+               api_accepts(q, "application/json") ? &for_programs : &for_people,
+               UINT64_MAX, &f, sizeof(f));
 }

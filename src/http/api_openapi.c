@@ -1,5 +1,6 @@
 /* The API described for programs (OpenAPI 3.1), from the tables that serve it. */
 #include "http/api_inside.h"
+#include "http/schemas.h"
 #include "device/presence.h"
 #include "net/conn.h"
 
@@ -67,8 +68,8 @@ static void write_schema(struct json *j, const struct param_entry *e)
         write_text(j, e);
     else if (e->kind == VALUE_PROTOCOL || e->kind == VALUE_CONN)
         write_words(j, e->kind);
-    else if (e->kind == VALUE_SECONDS)
-        put(j, "pattern", "^[0-9]+m?s$");
+    else if (e->kind == VALUE_SPAN)
+        put(j, "pattern", "^[0-9]+(ms|s|m|h|d)$");
     json_close(j, '}');
 }
 
@@ -82,37 +83,79 @@ static void write_param(struct json *j, const struct param_entry *e)
     json_close(j, '}');
 }
 
-static void write_params(struct json *j, const struct api_route *r)
+static void write_text_param(struct json *j, const char *name, size_t length,
+                             const char *where, bool is_required)
 {
-    open_key(j, "parameters", '[');
-    if (strstr(r->pattern, "{id}")) {
-        json_open(j, '{');
-        put(j, "name", "id");
-        put(j, "in", "path");
+    json_open(j, '{');
+    json_key(j, "name");
+    json_text(j, slice_of(name, length));
+    put(j, "in", where);
+    if (is_required) {
         json_key(j, "required");
         json_bool(j, true);
-        open_key(j, "schema", '{');
-        put(j, "type", "string");
-        json_close(j, '}');
-        json_close(j, '}');
     }
+    open_key(j, "schema", '{');
+    put(j, "type", "string");
+    json_close(j, '}');
+    json_close(j, '}');
+}
+
+static void write_params(struct json *j, const struct api_route *r)
+{
+    const char *name = strchr(r->pattern, '{');
+
+    open_key(j, "parameters", '[');
+    if (name)
+        write_text_param(j, name + 1, strcspn(name + 1, "}"), "path", true);
     for (int i = 0; i < PARAM_COUNT; i++)
         if (r->params & BIT(i))
             write_param(j, &param_table[i]);
+    if (r->has_key)
+        write_text_param(j, "Idempotency-Key", strlen("Idempotency-Key"), "header",
+                         false);
     json_close(j, ']');
+}
+
+/* ---- bodies ---- */
+
+static void write_schema_of(struct json *j, const char *type, const char *schema)
+{
+    char ref[64];
+
+    open_key(j, type, '{');
+    if (schema) {
+        snprintf(ref, sizeof(ref), "#/components/schemas/%s", schema);
+        open_key(j, "schema", '{');
+        put(j, "$ref", ref);
+        json_close(j, '}');
+    }
+    json_close(j, '}');
+}
+
+static void write_body(struct json *j, const struct api_route *r)
+{
+    if (!r->takes)
+        return;
+    open_key(j, "requestBody", '{');
+    json_key(j, "required");
+    json_bool(j, true);
+    open_key(j, "content", '{');
+    write_schema_of(j, "application/json", r->takes);
+    if (r->takes_bytes)
+        write_schema_of(j, "application/octet-stream", NULL);
+    json_close(j, '}');
+    json_close(j, '}');
 }
 
 /* ---- answers ---- */
 
-static void write_content(struct json *j, const char *const *types)
+static void write_content(struct json *j, const struct api_route *r)
 {
-    if (!*types)
+    if (!*r->types)
         return;
     open_key(j, "content", '{');
-    for (; *types; types++) {
-        open_key(j, *types, '{');
-        json_close(j, '}');
-    }
+    for (const char *const *type = r->types; *type; type++)
+        write_schema_of(j, *type, r->schema);
     json_close(j, '}');
 }
 
@@ -126,7 +169,7 @@ static void write_answers(struct json *j, const struct api_route *r)
         open_key(j, code, '{');
         if (*c < 300) {
             put(j, "description", r->summary);
-            write_content(j, r->types);
+            write_content(j, r);
         } else {
             put(j, "$ref", "#/components/responses/problem");
         }
@@ -140,26 +183,39 @@ static void write_answers(struct json *j, const struct api_route *r)
 
 static void write_route(struct json *j, const struct api_route *r)
 {
-    open_key(j, r->method == HTTP_DELETE ? "delete" : "get", '{');
+    static const char *const words[] = {
+        [HTTP_GET] = "get",
+        [HTTP_POST] = "post",
+        [HTTP_DELETE] = "delete",
+    };
+
+    open_key(j, words[r->method], '{');
     put(j, "summary", r->summary);
     write_params(j, r);
+    write_body(j, r);
     write_answers(j, r);
     json_close(j, '}');
 }
 
 /* Routes of one path stand together in the table. */
-static void write_paths(struct json *j)
+static void write_paths(const struct api *a, struct json *j)
 {
+    const char *open = NULL;
+
     open_key(j, "paths", '{');
     for (size_t i = 0; i < route_count; i++) {
-        const char *pattern = routes[i].pattern;
+        const struct api_route *r = &routes[i];
 
-        if (i == 0 || strcmp(pattern, routes[i - 1].pattern) != 0)
-            open_key(j, pattern, '{');
-        write_route(j, &routes[i]);
-        if (i + 1 == route_count || strcmp(pattern, routes[i + 1].pattern) != 0)
+        if (r->flags & ROUTE_LEGACY && !a->conf.legacy)
+            continue;
+        if (open && strcmp(open, r->pattern) != 0)
             json_close(j, '}');
+        if (!open || strcmp(open, r->pattern) != 0)
+            open_key(j, r->pattern, '{');
+        open = r->pattern;
+        write_route(j, r);
     }
+    json_close(j, '}');
     json_close(j, '}');
 }
 
@@ -175,6 +231,7 @@ static void write_components(struct json *j)
         "\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"}}}}}}";
 
     open_key(j, "components", '{');
+    schemas_write(j);
     open_key(j, "responses", '{');
     json_key(j, "problem");
     json_raw(j, slice_of(problem, sizeof(problem) - 1));
@@ -210,7 +267,7 @@ void api_openapi(struct api *a, const struct http_request *q, const struct param
     put(&j, "version", HOLDFAST_VERSION);
     json_close(&j, '}');
     write_security(&j);
-    write_paths(&j);
+    write_paths(a, &j);
     write_components(&j);
     json_close(&j, '}');
     api_answer(a, q->handle, 200, NULL, &j);

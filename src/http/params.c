@@ -43,14 +43,21 @@ static bool read_number(const struct param_entry *e, const char *text, uint64_t 
     return read_digits(text, "", &value) && read_within(e, value, out);
 }
 
-static bool read_seconds(const struct param_entry *e, const char *text, uint64_t *out)
+/* From the largest on: what a bound is said in. */
+static const struct unit {
+    const char *suffix;
+    uint64_t ms;
+} units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+
+static bool read_span(const struct param_entry *e, const char *text, uint64_t *out)
 {
     uint64_t value;
 
-    if (read_digits(text, "ms", &value))
-        return read_within(e, value, out);
-    return read_digits(text, "s", &value) && value <= e->high / 1000 &&
-           read_within(e, value * 1000, out);
+    for (size_t i = 0; i < ARRAY_LEN(units); i++)
+        if (read_digits(text, units[i].suffix, &value))
+            return value <= e->high / units[i].ms &&
+                   read_within(e, value * units[i].ms, out);
+    return false;
 }
 
 static bool read_bool(const char *text, uint64_t *out)
@@ -107,8 +114,8 @@ static bool read_value(const struct param_entry *e, const char *text, uint64_t *
     switch (e->kind) {
     case VALUE_NUMBER:
         return read_number(e, text, out);
-    case VALUE_SECONDS:
-        return read_seconds(e, text, out);
+    case VALUE_SPAN:
+        return read_span(e, text, out);
     case VALUE_BOOL:
         return read_bool(text, out);
     case VALUE_PROTOCOL:
@@ -127,15 +134,23 @@ static bool read_value(const struct param_entry *e, const char *text, uint64_t *
 
 /* ---- what is wrong, as a sentence ---- */
 
+static void say_spans(const struct param_entry *e, char *to, size_t size)
+{
+    uint64_t day_ms = units[0].ms;
+    bool has_days = e->high % day_ms == 0;
+
+    snprintf(to, size, "%" PRIu64 "s to %" PRIu64 "%s", e->low / 1000,
+             e->high / (has_days ? day_ms : 1000), has_days ? "d" : "s");
+}
+
 static void say_allowed(const struct param_entry *e, char *to, size_t size)
 {
     switch (e->kind) {
     case VALUE_NUMBER:
         snprintf(to, size, "a number from %" PRIu64 " to %" PRIu64, e->low, e->high);
         return;
-    case VALUE_SECONDS:
-        snprintf(to, size, "%" PRIu64 "s to %" PRIu64 "s", e->low / 1000,
-                 e->high / 1000);
+    case VALUE_SPAN:
+        say_spans(e, to, size);
         return;
     case VALUE_BOOL:
         snprintf(to, size, "true or false");

@@ -8,7 +8,7 @@
 /* How a value is written, and what becomes of it in struct params. */
 enum value_kind {
     VALUE_NUMBER,   /* a decimal number within the bounds */
-    VALUE_SECONDS,  /* `30s` or `250ms`, within the bounds; becomes milliseconds */
+    VALUE_SPAN,     /* `250ms`, `30s`, `10m`, `2h`, `7d`; becomes milliseconds */
     VALUE_BOOL,     /* 0 or 1 */
     VALUE_TEXT,     /* of a length within the bounds */
     VALUE_PROTOCOL, /* its number */
@@ -30,9 +30,14 @@ enum value_kind {
     X(CONN_STATE, "state", CONN, 0, 0, 0, "the connection's state")                    \
     X(AFTER, "after", NUMBER, 0, INT64_MAX, 0, "events behind this cursor")            \
     X(EVENT_LIMIT, "limit", NUMBER, 1, 10000, 1000, "how many events")                 \
-    X(WAIT, "wait", SECONDS, 0, 60000, 0, "how long to wait for the first event")      \
+    X(WAIT, "wait", SPAN, 0, 60000, 0, "how long to wait for the first event")         \
     X(TYPE, "type", TYPES, 0, 0, 0, "presence, command, report: some, with commas")    \
-    X(DEVICE, "device", TEXT, 1, ID_TEXT_MAX, 0, "events of this device")
+    X(DEVICE, "device", TEXT, 1, ID_TEXT_MAX, 0, "events of this device")              \
+    X(ANSWER_WAIT, "wait", SPAN, 0, 60000, 5000, "how long to wait for the answer")    \
+    X(TTL, "ttl", SPAN, 1000, 2592000000, 0,                                           \
+      "how long the command is good for; needs no connection now")                     \
+    X(END_WAIT, "wait", SPAN, 0, 60000, 0, "how long to wait until it is over")        \
+    X(TICKET_LIMIT, "limit", NUMBER, 1, 1000, 100, "how many tickets")
 
 enum param {
 #define X(name, word, kind, low, high, fallback, text) PARAM_##name,

@@ -25,7 +25,7 @@ typedef uint64_t http_handle; /* 0 is never one */
 /* Those that HTTP knows for a resource; no CONNECT: it asks for a tunnel. */
 #define HTTP_METHODS(X) X(GET) X(POST) X(PUT) X(DELETE) X(PATCH) X(OPTIONS) X(TRACE)
 
-enum http_method { /* HEAD is a GET whose body is not sent: nobody above sees it */
+enum http_method { /* HEAD is a GET whose answer's body is not sent */
 #define X(name) HTTP_##name,
                    HTTP_METHODS(X)
 #undef X
@@ -36,6 +36,7 @@ enum http_method { /* HEAD is a GET whose body is not sent: nobody above sees it
 struct http_request {
     http_handle handle;
     enum http_method method;
+    bool is_head;     /* a GET whose answer's body will not be sent */
     const char *path; /* "/api/v1/devices/00000001"; %2F within a segment stays encoded
                          apart from it: see http_segment */
     struct slice body;
@@ -49,6 +50,11 @@ const char *http_query(const struct http_request *q, const char *name);
 /* The n-th parameter's name, or NULL: to refuse the unknown ones. */
 const char *http_query_name(const struct http_request *q, unsigned n);
 const char *http_header(const struct http_request *q, const char *name);
+
+/* Does it come from a page of elsewhere, says its Referer? That one tells what Origin
+ * and Sec-Fetch-Site do not in old browsers; but a harmless link has it, too. */
+bool http_has_foreign_referer(const struct http_server *s,
+                              const struct http_request *q);
 
 typedef void http_handler(void *user, const struct http_request *q);
 

@@ -17,7 +17,10 @@
     X(TOKEN, "Authorization")                                                          \
     X(ORIGIN, "Origin")                                                                \
     X(SITE, "Sec-Fetch-Site")                                                          \
-    X(LAST_EVENT, "Last-Event-ID")
+    X(LAST_EVENT, "Last-Event-ID")                                                     \
+    X(TYPE, "Content-Type")                                                            \
+    X(KEY, "Idempotency-Key")                                                          \
+    X(REFERER, "Referer")
 
 enum single {
 #define X(name, text) HEADER_##name,

@@ -6,6 +6,7 @@
  * An answer at the headers would close the connection after it, so even a refused
  * request is read to its end first, unless where it ends is in doubt. */
 #include "http/server_inside.h"
+#include "http/server_rules.h"
 
 #include <stdlib.h>
 
@@ -77,6 +78,7 @@ static void call_handler(struct client *c)
     struct http_request q = {
         .handle = c->handle,
         .method = c->method,
+        .is_head = c->is_head,
         .path = c->target.path,
         .body = buf_peek(&c->body),
         .inside = c,
@@ -169,4 +171,12 @@ const char *http_header(const struct http_request *q, const char *name)
     const struct client *c = q->inside;
 
     return MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, name);
+}
+
+bool http_has_foreign_referer(const struct http_server *s, const struct http_request *q)
+{
+    const char *referer = http_header(q, "Referer");
+
+    return referer &&
+           !rules_referer_is_ours(referer, http_header(q, "Host"), s->conf.hosts);
 }

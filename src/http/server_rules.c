@@ -132,6 +132,20 @@ bool rules_origin_is_ours(const char *origin, const char *host, const char *host
     return strcasecmp(authority, host) == 0 || is_listed(authority, name, hosts);
 }
 
+bool rules_referer_is_ours(const char *referer, const char *host, const char *hosts)
+{
+    const char *authority = strstr(referer, "://");
+    size_t size = authority ? (size_t)(authority + 3 - referer) : 0;
+    char origin[512];
+
+    size += strcspn(referer + size, "/?#");
+    if (size >= sizeof(origin))
+        return false;
+    memcpy(origin, referer, size);
+    origin[size] = '\0';
+    return rules_origin_is_ours(origin, host, hosts);
+}
+
 bool rules_token_is(struct slice given, const char *token)
 {
     size_t n = strlen(token);

@@ -18,6 +18,9 @@ bool rules_host_is_ours(const char *authority, const struct sockaddr_storage *bo
  * under this Host, or one of `hosts`. */
 bool rules_origin_is_ours(const char *origin, const char *host, const char *hosts);
 
+/* The same of a page's whole address, "http://localhost:8002/list/". */
+bool rules_referer_is_ours(const char *referer, const char *host, const char *hosts);
+
 /* Takes the same time wherever they differ. */
 bool rules_token_is(struct slice given, const char *token);
 

@@ -4,6 +4,8 @@
 #include "worker/worker_inside.h"
 #include "session/vehicles.h"
 
+#include <stdlib.h>
+
 /* Events and cards in memory on their way to the disk; then events are lost. */
 #define JOURNAL_BACKLOG (64u << 20)
 
@@ -35,6 +37,8 @@ static int make_tracker(struct worker *w)
         .listener_count = w->listener_count,
         .processes = w->processes,
         .process_count = w->work->line_count,
+        .legacy = config->http_legacy,
+        .sender = (uint32_t)strtoul(config->http_sender, NULL, 16),
     };
     struct journal_conf journal_conf = {
         .engine = &store_lmdb,

@@ -4,8 +4,9 @@
 
 #include "relayrig.h"
 
-#include "http/api.h"
+#include "http/api_inside.h"
 #include "httprig.h"
+#include "session/commands.h"
 #include "session/tracker_inside.h"
 
 #include "unit.h"
@@ -16,13 +17,28 @@ static struct {
     uint32_t sequence;
     const struct process_conf *processes; /* set them before */
     size_t process_count;
+    /* What becomes of orders; NULL: there is no such device, or ticket. */
+    void (*order)(struct relay_group *g, struct order *o);
+    bool without_legacy;
+    uint64_t max_messages; /* of a mailbox; 0: as the relay's rig has it */
 } api_rig;
+
+static inline void api_rig_finds_nothing(struct relay_group *g, struct order *o)
+{
+    (void)g;
+    o->rc = ERR_NOTFOUND;
+    o->done(o);
+}
 
 /* On whatever the stores in memory hold. */
 static inline void api_rig_open(uint32_t keep)
 {
     struct relay_rig *g = &relay_rig;
     struct api_conf conf = {.group = &g->group,
+                            .legacy = !api_rig.without_legacy,
+                            .order =
+                                api_rig.order ? api_rig.order : api_rig_finds_nothing,
+                            .sender = 0xffffffff,
                             .listeners = &g->listener,
                             .listener_count = 1,
                             .processes = api_rig.processes,
@@ -33,6 +49,8 @@ static inline void api_rig_open(uint32_t keep)
     assert_int_equal(api_new(&conf, &api_rig.api), OK);
     relay_rig_defaults();
     g->keep = keep;
+    if (api_rig.max_messages)
+        g->mail.max_messages = api_rig.max_messages;
     g->published = api_published;
     g->published_user = http.user = api_rig.api;
     relay_rig_open();

@@ -134,6 +134,14 @@ const char *http_header(const struct http_request *q, const char *name)
     return NULL;
 }
 
+bool http_has_foreign_referer(const struct http_server *s, const struct http_request *q)
+{
+    const char *referer = http_header(q, "Referer");
+
+    (void)s;
+    return referer && strncmp(referer, "http://localhost/", 17) != 0;
+}
+
 void http_answer(struct http_server *s, http_handle h, struct http_answer *a)
 {
     struct http_rig_request *r = http_rig_of(h);
@@ -155,7 +163,7 @@ void http_problem(struct http_server *s, http_handle h, unsigned status,
                   const char *type, const char *members, const char *format, ...)
 {
     struct http_answer a = {.status = status, .type = "application/problem+json"};
-    char detail[512], text[1024];
+    char detail[512], text[2048];
     va_list args;
     int rc;
 
@@ -241,13 +249,13 @@ static inline void http_rig_split(char *target, struct http_rig_inside *in)
 }
 
 /* Returns the request's handle. */
-static inline unsigned http_rig_ask(enum http_method method, const char *target,
-                                    const char *const *headers)
+static inline unsigned http_rig_send(struct http_request q, const char *target,
+                                     const char *const *headers)
 {
     static struct http_rig_inside in; /* large */
     char text[512];
-    struct http_request q = {.handle = ++http_rig.count, .method = method};
 
+    q.handle = ++http_rig.count;
     assert(http_rig.count <= HTTP_RIG_REQUESTS);
     memset(&in, 0, sizeof(in));
     in.headers = headers;
@@ -258,6 +266,21 @@ static inline unsigned http_rig_ask(enum http_method method, const char *target,
     http_rig_of(q.handle)->alive = true;
     http_rig.conf.handler(http_rig.conf.user, &q);
     return (unsigned)q.handle;
+}
+
+static inline unsigned http_rig_ask(enum http_method method, const char *target,
+                                    const char *const *headers)
+{
+    return http_rig_send((struct http_request){.method = method}, target, headers);
+}
+
+static inline unsigned http_rig_post(const char *target, const char *type,
+                                     struct slice body)
+{
+    const char *const headers[] = {"Content-Type", type, NULL};
+
+    return http_rig_send((struct http_request){.method = HTTP_POST, .body = body},
+                         target, type ? headers : NULL);
 }
 
 static inline unsigned http_rig_get(const char *target)

@@ -1,0 +1,124 @@
+#include "http/calls.h"
+#include "http/api_inside.h"
+
+#include <stdlib.h>
+
+/* Beyond what the order itself may wait: a ledger whose disk is slow answers late. */
+#define ANSWER_EXTRA_MS 30000
+
+/* Whose devices have a dialect. */
+static const uint8_t commanded[] = {PROTOCOL_DEVICE, PROTOCOL_JT808};
+
+static_assert(ARRAY_LEN(commanded) <= ORDER_IDS_MAX, "an order has room for them");
+
+struct call *call_new(struct api *a, http_handle h, void (*answer)(struct call *c))
+{
+    struct call *c;
+
+    if (a->calls.length >= CALLS_MAX) {
+        http_problem(a->server, h, 503, "not-ready", NULL,
+                     "%d commands are waiting for their answers", CALLS_MAX);
+        return NULL;
+    }
+    if (!(c = calloc(1, sizeof(*c)))) {
+        api_no_memory(a, h);
+        return NULL;
+    }
+    c->api = a;
+    c->handle = h;
+    c->answer = answer;
+    list_append(&a->calls, &c->link);
+    return c;
+}
+
+void call_free(struct call *c)
+{
+    list_remove(&c->api->calls, &c->link);
+    if (c->is_letter) {
+        buf_fini(&c->letter.body);
+    } else {
+        buf_fini(&c->order.args);
+        buf_fini(&c->order.view.answer);
+        for (size_t i = 0; i < c->order.count; i++)
+            buf_fini(&c->order.views[i].answer);
+        free(c->order.views);
+    }
+    free(c);
+}
+
+/* The ids that this text may be, in protocols that take commands. */
+static void name_device(struct order *o, const char *text, uint64_t protocol)
+{
+    struct slice id = slice_of(text, strlen(text));
+
+    for (size_t i = 0; i < ARRAY_LEN(commanded); i++)
+        if ((!protocol || protocol == commanded[i]) &&
+            id_make(commanded[i], id, &o->ids[o->id_count]) == OK)
+            o->id_count++;
+}
+
+struct call *call_for_device(struct api *a, const struct http_request *q,
+                             const struct params *p, void (*answer)(struct call *c))
+{
+    const char *text = http_segment(q, 3);
+    uint64_t protocol = p->number[PARAM_PROTOCOL];
+    struct call *c = call_new(a, q->handle, answer);
+
+    if (!c)
+        return NULL;
+    name_device(&c->order, text, protocol);
+    if (c->order.id_count)
+        return c;
+    call_free(c);
+    api_takes_no_commands(a, q->handle, text, protocol);
+    return NULL;
+}
+
+static void finish(struct call *c)
+{
+    c->answer(c);
+    call_free(c);
+}
+
+static void on_order_done(struct order *o)
+{
+    finish(CONTAINER_OF(o, struct call, order));
+}
+
+void call_send_order(struct call *c, enum order_kind kind)
+{
+    struct api *a = c->api;
+
+    c->order.kind = (uint8_t)kind;
+    c->order.inbox = http_inbox(a->server);
+    c->order.done = on_order_done;
+    http_set_deadline(a->server, c->handle, c->order.wait_ms + ANSWER_EXTRA_MS);
+    if (a->conf.order) {
+        a->conf.order(a->conf.group, &c->order);
+        return;
+    }
+    c->order.rc = ERR_CLOSED;
+    finish(c);
+}
+
+static void on_letter_done(struct letter *l)
+{
+    finish(CONTAINER_OF(l, struct call, letter));
+}
+
+void call_send_letter(struct call *c)
+{
+    struct api *a = c->api;
+
+    c->letter.inbox = http_inbox(a->server);
+    c->letter.done = on_letter_done;
+    letter_send(a->conf.group, &c->letter);
+}
+
+void calls_fini(struct api *a)
+{
+    struct link *k;
+
+    while ((k = list_first(&a->calls)))
+        call_free(CONTAINER_OF(k, struct call, link));
+}
