@@ -58,7 +58,7 @@ route_handler api_list_devices, api_show_device, api_device_events, api_kick_dev
 route_handler api_show_mailbox, api_purge_mailbox;
 route_handler api_events, api_list_connections, api_openapi, api_legacy_list;
 route_handler api_command, api_list_tickets, api_show_ticket, api_cancel_ticket;
-route_handler api_send_message;
+route_handler api_send_message, api_revoke_credential;
 route_handler legacy_status, legacy_turn_on, legacy_restart;
 route_handler api_healthz, api_readyz, api_metrics;
 

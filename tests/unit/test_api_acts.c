@@ -147,6 +147,20 @@ static void a_device_whose_mail_was_dropped_gets_what_comes_next(void **state)
     close(b);
 }
 
+/* ---- credentials ---- */
+
+static void who_has_no_credential_has_none_to_lose(void **state)
+{
+    unsigned n = delete_at("/api/v1/devices/13912344329/credential");
+
+    (void)state;
+    assert_int_equal(http_rig_status(n), 404);
+    assert_non_null(strstr(http_rig_body(n), "no vehicle terminal `13912344329` has"));
+    n = delete_at("/api/v1/devices/"
+                  "0123456789012345678901234567890123456789012345678901234/credential");
+    assert_int_equal(http_rig_status(n), 404);
+}
+
 /* ---- connections ---- */
 
 static void a_connection_shows_what_it_waits_for(void **state)
@@ -254,6 +268,7 @@ int main(void)
         TEST(a_doubtful_id_is_nobodys),
         TEST(a_mailbox_is_shown_and_emptied),
         TEST(a_device_whose_mail_was_dropped_gets_what_comes_next),
+        TEST(who_has_no_credential_has_none_to_lose),
         TEST(a_connection_shows_what_it_waits_for),
         TEST(connections_come_in_pages),
         TEST(the_old_list_has_who_is_connected),

@@ -196,6 +196,29 @@ static bool token_is(const char *authorization)
     return rules_token_is(rules_bearer(authorization), "0123456789abcdef");
 }
 
+static void a_referer_is_ours_by_its_origin(void **state)
+{
+    const char *host = "localhost:8002";
+    char endless[2048];
+
+    (void)state;
+    assert_true(rules_referer_is_ours("http://localhost:8002/list/", host, NULL));
+    assert_true(rules_referer_is_ours("http://localhost:8002", host, NULL));
+    assert_true(rules_referer_is_ours("http://localhost:8002?a", host, NULL));
+    assert_true(rules_referer_is_ours("https://gw.example/a/b", host, "gw.example"));
+    assert_false(rules_referer_is_ours("http://evil.example/", host, NULL));
+    assert_false(rules_referer_is_ours("http://evil.example/http://localhost:8002/",
+                                       host, NULL));
+    assert_false(rules_referer_is_ours("evil?http://localhost:8002/", host, NULL));
+    assert_false(rules_referer_is_ours("http://localhost:8002@evil/", host, NULL));
+    assert_false(rules_referer_is_ours("/list/", host, NULL));
+    assert_false(rules_referer_is_ours("", host, NULL));
+    memset(endless, 'a', sizeof(endless) - 1);
+    endless[sizeof(endless) - 1] = '\0';
+    memcpy(endless, "http://", 7);
+    assert_false(rules_referer_is_ours(endless, host, NULL));
+}
+
 static void only_the_whole_token_passes(void **state)
 {
     (void)state;
@@ -292,6 +315,7 @@ int main(void)
         cmocka_unit_test(host_says_our_address_or_one_of_our_names),
         cmocka_unit_test(what_is_no_host_is_none),
         cmocka_unit_test(only_our_own_pages_may_ask),
+        cmocka_unit_test(a_referer_is_ours_by_its_origin),
         cmocka_unit_test(only_the_whole_token_passes),
         cmocka_unit_test(gzip_is_sent_to_those_who_take_it),
         cmocka_unit_test(ten_wrong_tokens_lock_their_address_for_a_minute),
