@@ -93,12 +93,7 @@ void call_send_order(struct call *c, enum order_kind kind)
     c->order.inbox = http_inbox(a->server);
     c->order.done = on_order_done;
     http_set_deadline(a->server, c->handle, c->order.wait_ms + ANSWER_EXTRA_MS);
-    if (a->conf.order) {
-        a->conf.order(a->conf.group, &c->order);
-        return;
-    }
-    c->order.rc = ERR_CLOSED;
-    finish(c);
+    a->conf.order(a->conf.group, &c->order);
 }
 
 static void on_letter_done(struct letter *l)

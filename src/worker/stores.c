@@ -2,6 +2,7 @@
  * that tells it; the ledger of tickets and credentials. Opening them tells the shards
  * what the worker before this one knew. */
 #include "worker/worker_inside.h"
+#include "session/commands.h"
 #include "session/vehicles.h"
 
 #include <stdlib.h>
@@ -37,6 +38,7 @@ static int make_tracker(struct worker *w)
         .listener_count = w->listener_count,
         .processes = w->processes,
         .process_count = w->work->line_count,
+        .order = commands_order,
         .legacy = config->http_legacy,
         .sender = (uint32_t)strtoul(config->http_sender, NULL, 16),
     };
