@@ -108,7 +108,7 @@ def test_each_route_takes_the_parameters_that_are_described(gateway, described):
     """Every one by itself; one that is not described is refused."""
     samples = {"state": "alive", "protocol": "ttms", "listener": "terminals",
                "connected": "true", "prefix": "0", "limit": 5, "after": 0, "wait": "0s",
-               "device": "00000001"}
+               "device": "00000001", "type": "presence", "ttl": "10s"}
     gateway.registered(1)
     for (method, path), operation in operations(described).items():
         if method != "GET" or not path.startswith(API):
