@@ -116,33 +116,31 @@ int ledger_read_store(struct ledger *l, ledger_found *found, void *user)
 
 /* ---- after a failure ---- */
 
-static uint64_t seq_in_store(const struct places *p, uint32_t number)
-{
-    const struct held *h = places_held(p, number);
-
-    if (number >= p->room)
-        return 0;
-    return h ? h->old_seq : p->at[number].seq;
-}
-
-/* What does not stand where its place says: a failed commit left it behind, or salvage
- * brought it back. Nobody relies on it: what was not new is still held, and will be
- * written anew. */
+/* What a failed commit left behind takes the place of what it removed. What else does
+ * not stand where its place says was refused, or salvage brought it back. */
 static int on_seen_again(void *user, uint64_t seq, struct slice bytes)
 {
     struct scan *scan = user;
     struct ledger *l = scan->l;
+    struct places *p = &l->places;
+    bool is_left_behind = seq > l->last_put;
     struct line line;
     int rc = line_decode(bytes, seq, &line);
+    uint64_t before = rc == OK ? places_seq(p, line.number) : 0;
 
-    if (rc < 0)
-        drop_damaged(l, seq, bytes, rc);
-    else if (seq_in_store(&l->places, line.number) == seq)
-        scan->seen++;
-    else
-        ledger_add_stale(l, seq);
-    if (seq > l->last_put)
+    if (is_left_behind)
         l->last_put = seq;
+    if (rc < 0) {
+        drop_damaged(l, seq, bytes, rc);
+    } else if (before == seq) {
+        scan->seen++;
+    } else if (is_left_behind && places_move(p, line.number, seq)) {
+        scan->seen++;
+        if (before)
+            ledger_add_stale(l, before);
+    } else {
+        ledger_add_stale(l, seq);
+    }
     return OK;
 }
 

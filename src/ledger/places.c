@@ -61,6 +61,27 @@ bool places_has(const struct places *p, uint32_t number)
     return number < p->room && p->at[number].seq > 0;
 }
 
+uint64_t places_seq(const struct places *p, uint32_t number)
+{
+    const struct held *h = places_held(p, number);
+
+    if (number >= p->room)
+        return 0;
+    return h ? h->old_seq : p->at[number].seq;
+}
+
+/* Its size stays what was counted. */
+bool places_move(struct places *p, uint32_t number, uint64_t seq)
+{
+    struct held *h = places_held(p, number);
+
+    if (h)
+        h->old_seq = seq;
+    else if (places_has(p, number))
+        p->at[number].seq = seq;
+    return h || places_has(p, number);
+}
+
 /* ---- held ---- */
 
 static struct list *list_of(struct places *p, const struct held *h)

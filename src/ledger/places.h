@@ -56,6 +56,13 @@ struct held *places_held(const struct places *p, uint32_t number);
 /* There is a record: in the store, or on its way into it. */
 bool places_has(const struct places *p, uint32_t number);
 
+/* Where the store has it, if a transaction does not change that; 0: nowhere. */
+uint64_t places_seq(const struct places *p, uint32_t number);
+
+/* A commit failed, and yet the store has what it would have written, in place of what
+ * it had. False: nobody knows the record. */
+MUST_CHECK bool places_move(struct places *p, uint32_t number, uint64_t seq);
+
 /* Replaces what was held; it is FRESH, and borrows the record. A new one that is
  * dropped before a commit has seen it leaves nothing. OK or ERR_NOMEM. */
 MUST_CHECK int places_hold(struct places *p, const struct line *line, bool is_new);

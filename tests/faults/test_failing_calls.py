@@ -34,7 +34,7 @@ class Traced(Gateway):
                        "-e", f"inject={call}:error={error}:when={when}"]
 
     def files_of(self, store):
-        others = {"mailbox", "journal"} - {store}
+        others = {"mailbox", "journal", "ledger"} - {store}
         beside = (f for f in self.data_dir.iterdir() if f.name not in others)
         return [self.data_dir, *beside, *(self.data_dir / store).iterdir()]
 
