@@ -27,7 +27,7 @@ static const char *what_is_wrong(const struct api *a, int *rc)
         return "no mail can be stored";
     if ((*rc = journal_health(a->journal)) < 0)
         return "no event can be stored";
-    if (g->ledger && (*rc = ledger_health(g->ledger)) < 0)
+    if ((*rc = ledger_health(g->ledger)) < 0)
         return "no ticket can be stored";
     return NULL;
 }

@@ -4,7 +4,7 @@
 #include "http/exposition.h"
 #include "http/figures.h"
 #include "http/services.h"
-#include "ledger/ledger.h"
+#include "http/stores.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -62,6 +62,17 @@ static void expose_counters(struct exposition *e, const struct figures *f)
     expose_value(e, "", NULL, f->mail.name);
     MAILBOX_COUNTERS(X)
 #undef X
+#define X(name, text)                                                                  \
+    expose(e, "holdfast_commands_" #name "_total", EXPOSE_COUNTER, text);              \
+    expose_value(e, "", NULL, f->commands.name);
+    COMMANDS_COUNTERS(X)
+#undef X
+#define X(name, text)                                                                  \
+    expose(e, "holdfast_vehicles_" #name "_total", EXPOSE_COUNTER, text);              \
+    expose_value(e, "", NULL, f->vehicles.name);
+    CREDENTIALS_COUNTERS(X)
+    VEHICLES_COUNTERS(X)
+#undef X
 }
 
 static void expose_devices(struct exposition *e, const char *protocol,
@@ -87,6 +98,15 @@ static void expose_gauges(struct exposition *e, struct api *a, const struct figu
 #define X(name, number, word) expose_devices(e, word, f->tracker.devices[number]);
     PROTOCOLS(X)
 #undef X
+    expose(e, "holdfast_commands_queued", EXPOSE_GAUGE,
+           "commands that wait for their device, their time or their turn");
+    expose_value(e, "", NULL, f->commands.queued);
+    expose(e, "holdfast_commands_in_flight", EXPOSE_GAUGE,
+           "commands that were sent and await their answer");
+    expose_value(e, "", NULL, f->commands.in_flight);
+    expose(e, "holdfast_commands_tickets", EXPOSE_GAUGE,
+           "tickets that are known, ended ones included");
+    expose_value(e, "", NULL, f->commands.tickets);
     expose(e, "holdfast_mailbox_messages", EXPOSE_GAUGE, "messages that wait");
     expose_value(e, "", NULL, f->mail.messages);
     expose(e, "holdfast_mailbox_bytes", EXPOSE_GAUGE, "bytes of messages that wait");
@@ -118,47 +138,6 @@ static void expose_turns(struct exposition *e, const struct loop_turns *took)
 }
 
 /* ---- what others know ---- */
-
-static void expose_journal(struct exposition *e, struct journal *j)
-{
-    struct journal_stats stats = journal_stats(j);
-
-#define X(name, text)                                                                  \
-    expose(e, "holdfast_journal_" #name "_total", EXPOSE_COUNTER, text);               \
-    expose_value(e, "", NULL, stats.name);
-    JOURNAL_COUNTERS(X)
-#undef X
-    expose(e, "holdfast_journal_cards", EXPOSE_GAUGE, "devices that are remembered");
-    expose_value(e, "", NULL, stats.cards);
-    expose(e, "holdfast_journal_backlog_bytes", EXPOSE_GAUGE,
-           "bytes handed over and not yet written");
-    expose_value(e, "", NULL, stats.backlog);
-    expose(e, "holdfast_journal_disk_bytes", EXPOSE_GAUGE, "bytes used on the disk");
-    expose_value(e, "", NULL, stats.disk_bytes);
-    expose(e, "holdfast_journal_store_up", EXPOSE_GAUGE, "1: events can be stored");
-    expose_value(e, "", NULL, journal_health(j) == OK);
-}
-
-static void expose_ledger(struct exposition *e, struct ledger *l)
-{
-    struct ledger_stats stats = ledger_stats(l);
-
-#define X(name, text)                                                                  \
-    expose(e, "holdfast_ledger_" #name "_total", EXPOSE_COUNTER, text);                \
-    expose_value(e, "", NULL, stats.name);
-    LEDGER_COUNTERS(X)
-#undef X
-    expose(e, "holdfast_ledger_records", EXPOSE_GAUGE,
-           "tickets and credentials that are kept");
-    expose_value(e, "", NULL, stats.records);
-    expose(e, "holdfast_ledger_backlog_bytes", EXPOSE_GAUGE,
-           "bytes handed over and not yet written");
-    expose_value(e, "", NULL, stats.backlog);
-    expose(e, "holdfast_ledger_disk_bytes", EXPOSE_GAUGE, "bytes used on the disk");
-    expose_value(e, "", NULL, stats.disk_bytes);
-    expose(e, "holdfast_ledger_store_up", EXPOSE_GAUGE, "1: tickets can be stored");
-    expose_value(e, "", NULL, ledger_health(l) == OK);
-}
 
 static void expose_http(struct exposition *e, const struct http_stats *s)
 {
@@ -247,9 +226,7 @@ static void answer(struct scrape *s)
     expose_counters(&e, &s->figures);
     expose_turns(&e, &s->figures.turns);
     expose_services(&e, &s->survey);
-    expose_journal(&e, s->api->journal);
-    if (s->api->conf.group->ledger)
-        expose_ledger(&e, s->api->conf.group->ledger);
+    expose_stores(&e, s->api->journal, s->api->conf.group->ledger);
     expose_http(&e, http_stats(s->api->server));
     done.failed = e.failed;
     api_answer(s->api, s->handle, 200, "text/plain; version=0.0.4; charset=utf-8",

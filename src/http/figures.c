@@ -31,6 +31,23 @@ static void add_stats(struct figures *f, struct relay *r)
     }
 }
 
+static void add_commands(struct figures *f, const struct relay *r)
+{
+    struct commands_stats commands = commands_stats(r);
+    struct vehicles_stats vehicles = vehicles_stats(r);
+
+#define X(name, text) f->commands.name += commands.name;
+    COMMANDS_COUNTERS(X)
+#undef X
+    f->commands.queued += commands.queued;
+    f->commands.in_flight += commands.in_flight;
+    f->commands.tickets += commands.tickets;
+#define X(name, text) f->vehicles.name += vehicles.name;
+    CREDENTIALS_COUNTERS(X)
+    VEHICLES_COUNTERS(X)
+#undef X
+}
+
 static void add_turns(struct figures *f, struct loop_turns *took)
 {
     for (int i = 0; i < LOOP_TURN_BUCKETS; i++)
@@ -46,6 +63,7 @@ bool figures_add(struct figures *f, struct relay *r, const struct listener *list
 {
     if (*slot == 0) {
         add_stats(f, r);
+        add_commands(f, r);
         add_turns(f, &r->shard->loop.took);
     }
     for (int looks = 0; looks < LOOKS; looks++) {

@@ -3,7 +3,9 @@
 #pragma once
 
 #include "http/ask.h"
+#include "session/commands.h"
 #include "session/tracker.h"
+#include "session/vehicles.h"
 
 struct figures {
     struct relay_stats relay;
@@ -11,6 +13,8 @@ struct figures {
     struct mailbox_stats mail;
     struct loop_turns turns; /* the longest one since the figures were asked last */
     struct tracker_stats tracker;
+    struct commands_stats commands;
+    struct vehicles_stats vehicles;
     /* Open connections, by listener and state. */
     uint64_t (*connections)[CONN_STATE_COUNT];
     size_t listener_count;

@@ -3,14 +3,16 @@
  *     0            1/2             3/4        7/8           drain_timeout
  *     | flush      | close, settle | HTTP     | stores      |
  *
- * flush: nothing is read any more; what connections have to send is sent and
- * acknowledged. settle: what was not has become mail and is stored. HTTP answers all
- * the while, and says that the gateway is ending; its questions need the shards, so it
- * ends before they do. The rest is for the stores' last commits. Each step ends as soon
- * as it can; the supervisor kills a worker that needs longer than all of them may. */
+ * flush: nothing is read any more, so no answer of a device comes either, and who waits
+ * for one is told; what connections have to send is sent and acknowledged. settle: what
+ * was not has become mail and is stored. HTTP answers all the while, and says that the
+ * gateway is ending; its questions need the shards, so it ends before they do. The rest
+ * is for the stores' last commits. Each step ends as soon as it can; the supervisor
+ * kills a worker that needs longer than all of them may. */
 #include "worker/worker_inside.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "session/commands.h"
 
 #include <pthread.h>
 
@@ -86,8 +88,10 @@ static void all_shards(struct worker *w, bool (*is_done)(struct shard *s),
 
 static bool flush(struct shard *s)
 {
-    if (!s->draining)
+    if (!s->draining) {
         shard_quiet(s);
+        commands_end(s->app);
+    }
     return shard_is_flushed(s);
 }
 

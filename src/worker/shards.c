@@ -66,6 +66,7 @@ int shards_make(struct worker *w)
         .key = hash_key_random(),
         .tracker = w->tracker,
         .ledger = w->ledger,
+        .commands = w->commands,
         .max_devices = config->max_devices,
         .max_messages = config->mailbox_max_messages,
         .max_bytes = config->mailbox_max_bytes,

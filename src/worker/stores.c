@@ -82,12 +82,29 @@ static int make_ledger(struct worker *w)
     return ledger_new(&conf, &w->ledger);
 }
 
+static int make_commands(struct worker *w)
+{
+    const struct config *config = w->config;
+    struct commands_conf conf = {
+        .ledger = w->ledger,
+        .listeners = w->listeners,
+        .listener_count = w->listener_count,
+        .max_queued = config->commands_max_queued,
+        .max_tickets = config->commands_max_tickets,
+        .keep_ms = config->commands_keep_ms,
+    };
+
+    return commands_group_new(&conf, &w->commands);
+}
+
 int stores_make(struct worker *w)
 {
     int rc = make_writer(w);
 
     if (rc == OK)
         rc = make_ledger(w);
+    if (rc == OK)
+        rc = make_commands(w);
     return rc < 0 ? rc : make_tracker(w);
 }
 
@@ -129,7 +146,7 @@ static int on_record(void *user, uint32_t number, uint8_t form, struct slice rec
 
     if (form == LEDGER_CREDENTIAL)
         return vehicles_adopt(&w->group, number, record);
-    return OK;
+    return commands_adopt(&w->group, number, record);
 }
 
 /* When the journal has told which devices there are. */

@@ -69,6 +69,7 @@ static void dismantle(struct worker *w)
     shards_free(w);
     api_free(&w->api);
     tracker_group_free(&w->tracker);
+    commands_group_free(&w->commands);
     free(w->processes);
     listeners_free(w);
     limits_free(&w->limits);

@@ -15,6 +15,7 @@
 #include "journal/journal.h"
 #include "ledger/ledger.h"
 #include "mailbox/writer.h"
+#include "session/commands.h"
 #include "session/tracker.h"
 #include "worker/worker.h"
 
@@ -38,6 +39,7 @@ struct worker {
     struct mail_writer *writer;
     struct journal *journal;
     struct ledger *ledger;
+    struct commands_group *commands;
     struct api *api;
     struct http_server *http; /* NULL: off */
 };
@@ -48,7 +50,7 @@ void listeners_free(struct worker *w);
 /* The processes of services, for the API; before stores_make. */
 MUST_CHECK int processes_make(struct worker *w);
 
-/* The tracker and the writer must be there. */
+/* The stores must be made, and what stands on them. */
 MUST_CHECK int shards_make(struct worker *w);
 MUST_CHECK int shards_start(struct worker *w);
 void shards_free(struct worker *w);
