@@ -68,6 +68,7 @@ static int run(const struct plant_settings *s, _Atomic bool *stop)
         show_progress(&p);
     }
     report_progress("%s", "");
+    plant_finish(&p);
     good = plant_is_good(&p);
     if (*p.fatal)
         fprintf(stderr, "%s: %s\n", s->who, p.fatal);

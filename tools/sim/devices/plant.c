@@ -309,6 +309,17 @@ bool plant_turn(struct plant *p)
            (!s->commands || p->tally[PLANT_COMMANDS] < s->commands);
 }
 
+/* Who has introduced itself only now may still be answered. */
+void plant_finish(struct plant *p)
+{
+    for (uint64_t i = 0; i < p->settings->count; i++) {
+        const struct machine *m = &p->machines[i];
+
+        p->tally[PLANT_ABSENT] +=
+            m->state == MACHINE_INTRODUCING && p->now_ms - m->owed_ms > RETRY_MS;
+    }
+}
+
 bool plant_is_good(const struct plant *p)
 {
     static const bool is_bad[] = {

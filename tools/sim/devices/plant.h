@@ -34,6 +34,7 @@
     X(REFUSED, "refused", "times that the gateway refused one", true)                  \
     X(UNANSWERED, "unanswered", "messages that the gateway did not answer in 10 s",    \
       true)                                                                            \
+    X(ABSENT, "absent", "devices that were still not accepted at the end", true)       \
     X(DAMAGED, "damaged", "frames that cannot be read", true)                          \
     X(MISROUTED, "misrouted", "frames for another device", true)                       \
     X(STRANGE, "strange", "messages that a gateway does not send", true)
@@ -123,6 +124,8 @@ void plant_close(struct plant *p);
 /* One step of a run; false: it is over. Call again. */
 bool plant_turn(struct plant *p);
 
+/* At the end: counts who is absent. */
+void plant_finish(struct plant *p);
 bool plant_is_good(const struct plant *p);
 
 /* ---- for breeds ---- */
