@@ -2,9 +2,14 @@
 #include "session/commands_inside.h"
 #include "base/clock.h"
 
+static bool is_about(uint16_t message, const struct answer *a)
+{
+    return message == a->answers || (a->or_answers && message == a->or_answers);
+}
+
 static bool answers(const struct ticket *t, const struct answer *a)
 {
-    if (t->message != a->answers && (!a->or_answers || t->message != a->or_answers))
+    if (!is_about(t->message, a))
         return false;
     if (!a->has_serial)
         return t->plain_answer;
@@ -40,7 +45,7 @@ static struct ticket *find_answered(const struct errands *e, const struct answer
 
 static bool is_for_question(const struct ticket *t, const struct answer *a)
 {
-    if (t->ask_message != a->answers)
+    if (!is_about(t->wire.message, a)) /* the question's */
         return false;
     return a->has_serial ? t->ask_serial == a->serial : !t->wire.answer_has_serial;
 }

@@ -60,7 +60,8 @@ struct ticket {
     uint32_t record; /* its number in the ledger; 0: it has none */
     uint16_t listener;
     uint16_t message, serial, serials;
-    uint16_t ask_message, ask_serial; /* of `only_if`'s question */
+    uint16_t expects;    /* the message that answers it */
+    uint16_t ask_serial; /* of `only_if`'s question */
     uint16_t answer_message, answer_serial;
     int16_t found_state;
     uint8_t answer_version;

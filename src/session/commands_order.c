@@ -104,7 +104,7 @@ void order_wait(struct commands *k, struct order *o, struct ticket *t, int64_t w
     list_append(&t->waiters, &o->link);
     if (ticket_is_over(t->state) || (t->is_accepted && at_once))
         reply_waiter(o, OK);
-    else if (wait_ms != NEVER)
+    else if (wait_ms != NEVER && !at_once)
         wheel_arm(&k->relay->shard->loop.wheel, &o->timer, commands_now(k) + wait_ms);
 }
 

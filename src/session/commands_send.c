@@ -97,8 +97,9 @@ static bool may_send(const struct commands *k, const struct errands *e)
 /* Their answers could not be told from each other. */
 static bool collides(const struct ticket *a, const struct ticket *b)
 {
-    return a->message == b->message && ((a->fixed_serial && b->fixed_serial) ||
-                                        (a->plain_answer && b->plain_answer));
+    if (a->plain_answer && b->plain_answer && a->expects == b->expects)
+        return true;
+    return a->fixed_serial && b->fixed_serial && a->message == b->message;
 }
 
 static bool must_wait(const struct commands *k, const struct ticket *t)
@@ -142,6 +143,7 @@ int ticket_encode(struct ticket *t, const struct speech *s, char why[DIALECT_WHY
     if (t->wire.serials == 0)
         t->wire.serials = 1;
     t->message = t->wire.message;
+    t->expects = t->wire.answer;
     t->fixed_serial = t->wire.has_serial;
     t->plain_answer = !t->wire.answer_has_serial;
     return OK;
@@ -223,7 +225,6 @@ static bool send_question(struct commands *k, struct ticket *t, const struct spe
         ticket_end(k, t, TICKET_FAILED, TICKET_BY_UNSENDABLE);
         return true;
     }
-    t->ask_message = t->wire.message;
     t->ask_serial = t->wire.has_serial
                         ? t->wire.serial
                         : errands_new_serial(k, t->errands, s->listener, 1);
@@ -242,6 +243,8 @@ void errands_advance(struct commands *k, struct errands *e)
     while (goes_on && (t = next_of(k, e, &s))) {
         take_slot(t);
         goes_on = *t->only_if ? send_question(k, t, &s) : send_command(k, t, &s);
+        if (!goes_on)
+            ticket_leave_slot(t);
         ticket_arm(k, t);
     }
 }
@@ -250,8 +253,9 @@ void ticket_go_on(struct commands *k, struct ticket *t, const struct speech *s)
 {
     t->errands->asking = NULL;
     t->is_asking = false;
-    if (send_command(k, t, s))
-        ticket_arm(k, t);
+    if (!send_command(k, t, s))
+        ticket_leave_slot(t);
+    ticket_arm(k, t);
 }
 
 /* ---- again ---- */

@@ -3,8 +3,9 @@
  *   0         1       2        3       4          5          6
  *   | version | state | reason | flags | protocol | id length | id | ...
  *
- *   u64 number, position, sameness; u32 sendings; u16 message, serial, serials, found
- *   state (as signed), answer's message, its serial; u8 its version
+ *   u64 number, position, sameness; u32 sendings; u16 message, the one that
+ *   answers it, serial, serials, found state (as signed), answer's message, its serial;
+ *   u8 its version
  *   i64 created, not before, not after, expires, sent, acknowledged, ended
  *   u8 length and text: listener, name, only_if, key
  *   u32 length and bytes: arguments, answer
@@ -30,6 +31,7 @@
     X(u64, sameness)                                                                   \
     X(u32, sendings)                                                                   \
     X(u16, message)                                                                    \
+    X(u16, expects)                                                                    \
     X(u16, serial)                                                                     \
     X(u16, serials)                                                                    \
     X(u16, found_state)                                                                \
@@ -57,7 +59,7 @@ struct ticket_record {
     bool supersedes, has_answer, is_preliminary, fixed_serial, plain_answer;
     uint64_t number, position, sameness;
     uint32_t sendings;
-    uint16_t message, serial, serials;
+    uint16_t message, expects, serial, serials;
     int16_t found_state;
     uint16_t answer_message, answer_serial;
     uint8_t answer_version;

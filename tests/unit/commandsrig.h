@@ -179,11 +179,11 @@ static void fake_answer(struct conn *c, char kind, const char *rest)
 {
     unsigned message = 0, serial = 0;
     char body[512] = "";
-    bool plain = sscanf(rest, "%u - %511s", &message, body) == 2;
+    bool plain = sscanf(rest, "%u - %511[^\n]", &message, body) == 2;
     struct answer a;
 
     if (!plain)
-        sscanf(rest, "%u %u %511s", &message, &serial, body);
+        sscanf(rest, "%u %u %511[^\n]", &message, &serial, body);
     a = (struct answer){
         .answers = (uint16_t)message,
         .serial = (uint16_t)serial,
@@ -269,6 +269,7 @@ static inline void commands_rig_open(void)
     relay_rig.devices = &fake_listener;
     relay_rig.device_count = 1;
     relay_rig_open();
+    rig_mono_ms++; /* the first turn has something to do */
 }
 
 static inline int commands_rig_begin(void **state)

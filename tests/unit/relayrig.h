@@ -316,6 +316,8 @@ static inline void relay_rig_close(void)
     struct relay_rig *g = &relay_rig;
 
     for (unsigned i = 0; i < RELAY_SHARDS; i++)
+        commands_end(&g->relays[i]);
+    for (unsigned i = 0; i < RELAY_SHARDS; i++)
         shard_close_all(&g->shards[i]);
     relay_rig_settle();
     for (unsigned i = 0; i < RELAY_SHARDS; i++)
