@@ -1,6 +1,7 @@
 /* A listener of the configuration becomes one that shards serve: its protocol says
  * which operations, its options become their settings. */
 #include "worker/worker_inside.h"
+#include "codec/jt808.h"
 #include "net/options.h"
 #include "session/device.h"
 #include "session/heartbeat.h"
@@ -59,6 +60,11 @@ static void make_device(const struct listener_config *l, union settings *out)
 
 static void make_vehicle(const struct listener_config *l, union settings *out)
 {
+    if (jt808_init() < 0)
+        log_warn(MAIN,
+                 "listener %s lacks=GBK: the system's iconv does not know it, so "
+                 "texts of terminals are shown, and sent, in ASCII only",
+                 l->name);
     make_device(l, out);
     out->device.registration = l->registration;
 }
