@@ -50,9 +50,13 @@ static void print_command(const json_t *event)
 static void print_report(const json_t *event)
 {
     const json_t *decoded = json_object_get(event, "decoded");
+    const char *name = field_text(event, "name");
 
-    printf("%s %s  ", field_text(event, "message"), field_text(event, "name"));
-    field_print(json_is_null(decoded) ? json_object_get(event, "body") : decoded);
+    printf("%s %s  ", field_text(event, "message"), *name ? name : "-");
+    if (decoded && !json_is_null(decoded))
+        field_print(decoded);
+    else
+        field_print_long(event, "body");
     putchar('\n');
 }
 

@@ -61,7 +61,15 @@ enum colour field_colour(const char *word)
     return strcmp(word, "close") == 0 ? COLOUR_DIM : COLOUR_NONE;
 }
 
+void field_print_long(const json_t *object, const char *name)
+{
+    for (const char *c = field_raw(object, name); *c; c++)
+        putchar(*c > ' ' && *c < 0x7f ? *c : '?');
+}
+
 void field_print(const json_t *value)
 {
-    json_dumpf(value, stdout, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
+    json_dumpf(value, stdout,
+               JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY |
+                   JSON_REAL_PRECISION(15)); /* 31.2, not 31.199999999999999 */
 }

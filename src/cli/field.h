@@ -26,5 +26,8 @@ const char *field_since(const json_t *object, const char *name, enum output outp
 /* That of the state that `word` names. */
 enum colour field_colour(const char *word);
 
+/* A text of any length, as it is; what could harm a terminal as `?`. */
+void field_print_long(const json_t *object, const char *name);
+
 /* The whole value as JSON in ASCII, on one line without its end. */
 void field_print(const json_t *value);

@@ -60,7 +60,7 @@ static void print_value(const json_t *value)
 static void print_answer(const json_t *answer)
 {
     const json_t *decoded = json_object_get(answer, "decoded");
-    const char *name, *body = field_raw(answer, "body");
+    const char *name;
     json_t *value;
 
     if (json_is_object(decoded)) {
@@ -72,10 +72,9 @@ static void print_answer(const json_t *answer)
     } else if (decoded && !json_is_null(decoded)) {
         fputs("  ", stdout);
         print_value(decoded);
-    } else if (*body) {
+    } else if (*field_raw(answer, "body")) {
         fputs("  ", stdout);
-        for (; *body; body++) /* however long */
-            putchar(*body > ' ' && *body < 0x7f ? *body : '?');
+        field_print_long(answer, "body");
         putchar('\n');
     }
 }

@@ -203,7 +203,7 @@ def test_watch_shows_tickets_and_reports(api):
         event(2, "T9000010", "sent", "expired", "no_answer", type="command",
               ticket="9f1c02a45be08d13", command=None, message="0005"),
         event(3, "1391", None, None, None, type="report", message="0200", name="location",
-              serial=7, size=28, body="0a0b", decoded={"speed": 60}),
+              serial=7, size=28, body="0a0b", decoded={"latitude": 31.234567}),
         event(4, "1391", None, None, None, type="report", message="0f01", name=None,
               serial=8, size=2, body="0a0b", decoded=None)]
     w = Watch("--url", api.url, "--after", "0", "--type", "command,report")
@@ -214,8 +214,8 @@ def test_watch_shows_tickets_and_reports(api):
         w.clean_up()
     assert lines == [["T9000010", "status", "sent", "9f1c02a45be08d13"],
                      ["T9000010", "0x0005", "expired", "9f1c02a45be08d13", "no_answer"],
-                     ["1391", "0200", "location", '{"speed":60}'],
-                     ["1391", "0f01", '"0a0b"']]
+                     ["1391", "0200", "location", '{"latitude":31.234567}'],
+                     ["1391", "0f01", "-", "0a0b"]]
     assert api.calls[0][2]["type"] == "command,report"
 
 
