@@ -162,8 +162,9 @@ void commands_end(struct relay *r)
 
         if (!t->is_durable)
             ticket_end(k, t, TICKET_FAILED, TICKET_BY_ENDING);
-        else if (t->is_accepted && t->place != PLACE_ENDING)
-            orders_reply(t, OK);
+        else if (t->is_accepted &&
+                 (t->place != PLACE_ENDING || t->again_at_ms != NEVER))
+            orders_reply(t, OK); /* else the ledger's word is near */
     }
 }
 
