@@ -208,20 +208,13 @@ static struct reading reading_of(const struct params *p)
     };
 }
 
-static bool wants_stream(const struct http_request *q)
-{
-    const char *accept = http_header(q, "Accept");
-
-    return accept && strcasestr(accept, "text/event-stream");
-}
-
 void api_events(struct api *a, const struct http_request *q, const struct params *p)
 {
     struct reading r = reading_of(p);
 
     if (params_have(p, PARAM_DEVICE))
         name_device(&r.filter, p->text[PARAM_DEVICE]);
-    if (wants_stream(q))
+    if (api_accepts(q, "text/event-stream"))
         streams_begin(a, q, p, &r.filter);
     else
         poll_for(a, q, &r, (int64_t)p->number[PARAM_WAIT]);

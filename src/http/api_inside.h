@@ -22,6 +22,7 @@ struct api {
     size_t stream_count;
     struct told *told; /* to streams */
     struct list calls; /* under way: calls.h */
+    size_t call_bytes; /* that they carry */
     /* One parcel for whatever was published since the server's thread looked. */
     struct parcel published;
     _Atomic bool is_published;

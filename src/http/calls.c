@@ -15,9 +15,9 @@ struct call *call_new(struct api *a, http_handle h, void (*answer)(struct call *
 {
     struct call *c;
 
-    if (a->calls.length >= CALLS_MAX) {
+    if (a->calls.length >= CALLS_MAX || a->call_bytes >= CALLS_MAX_BYTES) {
         http_problem(a->server, h, 503, "not-ready", NULL,
-                     "%d commands are waiting for their answers", CALLS_MAX);
+                     "too many calls are waiting for devices");
         return NULL;
     }
     if (!(c = calloc(1, sizeof(*c)))) {
@@ -34,6 +34,7 @@ struct call *call_new(struct api *a, http_handle h, void (*answer)(struct call *
 void call_free(struct call *c)
 {
     list_remove(&c->api->calls, &c->link);
+    c->api->call_bytes -= c->bytes;
     if (c->is_letter) {
         buf_fini(&c->letter.body);
     } else {
@@ -74,6 +75,12 @@ struct call *call_for_device(struct api *a, const struct http_request *q,
     return NULL;
 }
 
+static void count_bytes(struct call *c, const struct buf *carried)
+{
+    c->bytes = buf_used(carried);
+    c->api->call_bytes += c->bytes;
+}
+
 static void finish(struct call *c)
 {
     c->answer(c);
@@ -89,6 +96,7 @@ void call_send_order(struct call *c, enum order_kind kind)
 {
     struct api *a = c->api;
 
+    count_bytes(c, &c->order.args);
     c->order.kind = (uint8_t)kind;
     c->order.inbox = http_inbox(a->server);
     c->order.done = on_order_done;
@@ -105,6 +113,7 @@ void call_send_letter(struct call *c)
 {
     struct api *a = c->api;
 
+    count_bytes(c, &c->letter.body);
     c->letter.inbox = http_inbox(a->server);
     c->letter.done = on_letter_done;
     letter_send(a->conf.group, &c->letter);

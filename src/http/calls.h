@@ -12,8 +12,9 @@
 #include "session/commands.h"
 #include "session/letter.h"
 
-/* Under way at once. A few hundred bytes each, but for what they carry. */
-#define CALLS_MAX 16384
+/* Under way at once: a kilobyte each, and all the bodies that they carry. */
+#define CALLS_MAX       16384
+#define CALLS_MAX_BYTES (64u << 20)
 
 struct api;
 struct params;
@@ -26,6 +27,7 @@ struct call {
     struct link link;
     struct api *api;
     http_handle handle;
+    size_t bytes; /* that it carries, once it is sent */
     bool is_letter;
     bool wants_json; /* of the old addresses */
     /* On the server's thread: it came back. Freed afterwards. */

@@ -467,6 +467,14 @@ static void calls_are_bounded_whoever_still_listens(void **state)
     api_rig.api->calls.length -= CALLS_MAX;
     assert_int_equal(orders_rig.count, 0);
     assert_answer(n, 503, "not-ready");
+    post(AT, "{\"message_id\":1,\"body\":\"0001\"}");
+    assert_int_equal(api_rig.api->call_bytes, 2);
+    api_rig.api->call_bytes += CALLS_MAX_BYTES;
+    n = http_rig_get("/api/v1/tickets/9f1c02a45be08d13");
+    assert_answer(n, 503, "not-ready");
+    api_rig.api->call_bytes -= CALLS_MAX_BYTES;
+    orders_rig_give_error(ERR_CLOSED);
+    assert_int_equal(api_rig.api->call_bytes, 0);
 }
 
 /* The address sanitizer would miss their memory. */
