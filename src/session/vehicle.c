@@ -21,8 +21,8 @@ void vehicle_say(struct conn *c, uint16_t message)
         return; /* the connection is closing */
 }
 
-void vehicle_answer(struct conn *c, uint16_t serial, uint16_t message,
-                    enum jt808_result result)
+void vehicle_answer_now(struct conn *c, uint16_t serial, uint16_t message,
+                        enum jt808_result result)
 {
     const struct jt808_answer a = {.serial = serial,
                                    .message = message,
@@ -34,6 +34,15 @@ void vehicle_answer(struct conn *c, uint16_t serial, uint16_t message,
         conn_close(c, CLOSE_NO_MEMORY);
     else
         vehicle_say(c, JT808_PLATFORM_ANSWER);
+}
+
+void vehicle_answer(struct conn *c, uint16_t serial, uint16_t message,
+                    enum jt808_result result)
+{
+    if (vehicle_of(c)->due)
+        vehicle_answer_in_turn(c, serial, message, result, false);
+    else
+        vehicle_answer_now(c, serial, message, result);
 }
 
 void vehicle_refuse(struct conn *c, uint16_t serial, uint16_t message,
@@ -89,6 +98,7 @@ void vehicle_let_go(struct conn *c)
 
     v->id = device_id(device_of(c));
     v->credential = NULL;
+    v->due = 0;
     v->prove_by_ms = c->shard->loop.now_ms + c->listener->register_timeout_ms;
     device_let_go(c);
     if (!conn_is_closing(c))
@@ -107,7 +117,8 @@ static void on_foreign(struct conn *c, const struct device_frame *f)
     if (!v->warned_foreign)
         vehicle_log_refused(c, f, "foreign");
     v->warned_foreign = true;
-    vehicle_refuse(c, f->serial, f->message, JT808_RESULT_FAILED);
+    if (jt808_reply_to(f->message) != JT808_REPLY_NONE)
+        vehicle_answer_now(c, f->serial, f->message, JT808_RESULT_FAILED);
     device_session_of(c)->head = v->head;
 }
 
@@ -202,7 +213,11 @@ static void on_ask_packages(struct conn *c, const struct vehicle_message *m)
 
 static void on_log_out(struct conn *c, const struct vehicle_message *m)
 {
-    vehicle_answer(c, m->serial, m->message, JT808_RESULT_OK);
+    if (vehicle_of(c)->due) { /* what it reported before is answered before */
+        vehicle_answer_in_turn(c, m->serial, m->message, JT808_RESULT_OK, true);
+        return;
+    }
+    vehicle_answer_now(c, m->serial, m->message, JT808_RESULT_OK);
     conn_close(c, CLOSE_LOGGED_OUT);
 }
 

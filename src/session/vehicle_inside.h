@@ -32,6 +32,9 @@ struct vehicle {
     char token[TOKEN_SIZE];  /* the one that it was given; wiped when it has shown it */
     uint16_t given_serial;   /* of the message that asked for it */
     uint8_t tries;           /* to prove who it is, in vain */
+    uint8_t proof;           /* counts its proofs: a due answer is for one of them */
+    uint16_t due;            /* answers that wait for the disk, or behind such */
+    bool is_full : 1;        /* held until fewer do */
     bool has_token : 1;
     bool awaits_token : 1; /* the disk has not got it yet */
     bool warned_unproved : 1, warned_foreign : 1, warned_packages : 1;
@@ -75,9 +78,12 @@ static inline uint8_t vehicle_version(const struct device_head *h)
 
 /* Sends `message` with what is in vehicles->body. */
 void vehicle_say(struct conn *c, uint16_t message);
-/* 8001. */
+/* 8001, behind the answers that wait for the disk. */
 void vehicle_answer(struct conn *c, uint16_t serial, uint16_t message,
                     enum jt808_result result);
+/* ... at once. */
+void vehicle_answer_now(struct conn *c, uint16_t serial, uint16_t message,
+                        enum jt808_result result);
 /* ... unless such a message never gets one. */
 void vehicle_refuse(struct conn *c, uint16_t serial, uint16_t message,
                     enum jt808_result result);
@@ -111,6 +117,9 @@ int64_t vehicle_ask(struct conn *c);
 
 void vehicle_report(struct conn *c, const struct vehicle_message *m,
                     enum jt808_result result);
+/* An answer in its turn, when others are due. `is_last`: the connection ends then. */
+void vehicle_answer_in_turn(struct conn *c, uint16_t serial, uint16_t message,
+                            enum jt808_result result, bool is_last);
 feed_settled vehicle_settled; /* user: the vehicles */
 
 /* ---- vehicle_dialect.c ---- */

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 
 /* So often a connection may ask for a token, or show a wrong one. */
-#define TRIES_MAX 5
+#define TRIES_MAX 8
 
 /* 8100. */
 #define REGISTERED       0
@@ -179,6 +179,7 @@ static bool authenticate(struct conn *c, const struct vehicle_message *m,
         return false;
     forget_token(v);
     v->credential = p;
+    v->proof++;
     v->head = device_session_of(c)->head;
     v->tries = 0;
     v->prove_by_ms = 0;
