@@ -36,7 +36,7 @@ int view_ticket(const struct ticket *t, struct ticket_view *v)
     };
     memcpy(v->name, t->name, sizeof(v->name));
     /* One on its way to the disk is not told of. */
-    if (!t->has_answer || !ticket_is_over(t->state))
+    if (!t->has_answer || t->place < PLACE_LATE)
         return OK;
     v->has_answer = true;
     v->answer_message = t->answer_message;

@@ -280,10 +280,10 @@ void ticket_on_timer(struct timer *timer, int64_t now_ms)
 
     if (!t->is_accepted)
         take_up(k, t);
-    if (t->place == PLACE_ENDING)
-        keep_end(k, t);
-    else if (ticket_is_over_time(t, now_ms))
+    if (t->place != PLACE_ENDING && ticket_is_over_time(t, now_ms))
         expire(k, t);
+    else if (now_ms >= t->again_at_ms && t->place == PLACE_ENDING)
+        keep_end(k, t);
     else if (now_ms >= t->again_at_ms)
         ticket_again(k, t);
     ticket_arm(k, t);
