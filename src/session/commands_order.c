@@ -166,7 +166,7 @@ static int check_only_if(struct order *o, const struct speech *s)
     const struct dialect *d = s->dialect;
 
     if (!*o->only_if || (d->state_query && d->state_query(s->conf) &&
-                         d->state_code(s->conf, o->only_if) > 0))
+                         d->state_code(s->conf, o->only_if) >= 0))
         return OK;
     snprintf(o->why, sizeof(o->why), "`only_if`: its profile has no state `%s`",
              o->only_if);

@@ -101,14 +101,14 @@ static const char *state_word(const void *conf, uint8_t code)
     return profile_state_name(profile_of(conf), code);
 }
 
-static uint8_t state_code(const void *conf, const char *word)
+static int state_code(const void *conf, const char *word)
 {
     const struct profile *p = profile_of(conf);
 
     for (size_t i = 0; i < p->state_count; i++)
         if (strcmp(p->states[i].name, word) == 0)
             return p->states[i].code;
-    return 0;
+    return -1;
 }
 
 static const char *state_query(const void *conf)

@@ -46,7 +46,7 @@ struct dialect {
      * its name, or NULL. For `only_if` and the old addresses. */
     int (*state)(const void *conf, uint16_t message, struct slice body);
     const char *(*state_word)(const void *conf, uint8_t state);
-    uint8_t (*state_code)(const void *conf, const char *word); /* 0: no such state */
+    int (*state_code)(const void *conf, const char *word); /* -1: no such state */
     /* The name of the command that asks for it; NULL: there is none. */
     const char *(*state_query)(const void *conf);
 

@@ -54,11 +54,11 @@ static const char *state_word(const void *conf, uint8_t state)
     return NULL;
 }
 
-static uint8_t state_code(const void *conf, const char *word)
+static int state_code(const void *conf, const char *word)
 {
     (void)conf;
     (void)word;
-    return 0;
+    return -1;
 }
 
 static const char *state_query(const void *conf)

@@ -87,10 +87,10 @@ static int fake_state(const void *conf, uint16_t message, struct slice body)
     return message == 5 && body.size ? body.data[0] - '0' : -1;
 }
 
-static uint8_t fake_state_code(const void *conf, const char *word)
+static int fake_state_code(const void *conf, const char *word)
 {
     (void)conf;
-    return strcmp(word, "ready") == 0 ? 5 : strcmp(word, "off") == 0 ? 1 : 0;
+    return strcmp(word, "ready") == 0 ? 5 : strcmp(word, "off") == 0 ? 1 : -1;
 }
 
 static const char *fake_state_query(const void *conf)

@@ -711,7 +711,7 @@ static void states_have_names_and_codes(void **state)
     assert_string_equal(d->state_word(&settings, 5), "ready");
     assert_null(d->state_word(&settings, 77));
     assert_int_equal(d->state_code(&settings, "cooling"), 3);
-    assert_int_equal(d->state_code(&settings, "Cooling"), 0);
+    assert_int_equal(d->state_code(&settings, "Cooling"), -1);
     assert_string_equal(d->state_query(&settings), "status");
     assert_string_equal(d->message_word(&settings, 0x1001), "login");
     assert_string_equal(d->message_word(&settings, 0x1003), "report");

@@ -196,7 +196,6 @@ static void a_text_of_2019_has_one_urgency(void **state)
     assert_int_equal(command("text", args, true, &message), ERR_INVALID);
     assert_string_equal(why, "`flags`: of urgent, service and notice only one");
     ASSERT_BODY("text", args, false, "\1");
-    ASSERT_BODY("text", "{\"text\": \"\", \"flags\": [1, 2]}", false, "\3");
 }
 
 static void what_does_not_fit_a_byte_is_refused(void **state)

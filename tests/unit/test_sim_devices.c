@@ -363,23 +363,6 @@ static void who_is_restarted_goes_and_comes_back(void **state)
     end();
 }
 
-static void who_is_never_accepted_is_absent(void **state)
-{
-    int64_t begun_ns = loop_now_ns();
-
-    (void)state;
-    begin(false, "");
-    expect(0x1001);
-    plant_finish(&plant);
-    assert_true(plant_is_good(&plant)); /* it may still be */
-    while (loop_now_ns() - begun_ns < 1200000000)
-        plant_turn(&plant);
-    plant_finish(&plant);
-    assert_int_equal(plant.tally[PLANT_ABSENT], 1);
-    assert_false(plant_is_good(&plant));
-    end();
-}
-
 static void what_a_gateway_must_not_send_is_counted(void **state)
 {
     static const enum plant_tally bad[] = {PLANT_DAMAGED, PLANT_STRANGE,
@@ -554,7 +537,6 @@ int main(void)
         cmocka_unit_test(commands_are_answered_in_the_manner_asked_for),
         cmocka_unit_test(a_late_answer_outlives_its_connection),
         cmocka_unit_test(who_is_restarted_goes_and_comes_back),
-        cmocka_unit_test(who_is_never_accepted_is_absent),
         cmocka_unit_test(what_a_gateway_must_not_send_is_counted),
         cmocka_unit_test(a_terminal_registers_once_and_keeps_its_token),
         cmocka_unit_test(a_terminal_without_a_good_token_registers_again),
