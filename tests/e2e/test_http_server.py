@@ -414,6 +414,31 @@ def test_requests_of_web_pages_of_elsewhere_are_refused(gateway):
     })
 
 
+@pytest.mark.parametrize("path", ["/status/T9000010", "/turnon/T9000010",
+                                  "/restart/T9000010"])
+def test_what_acts_by_get_is_refused_to_web_pages_of_elsewhere(gateway, path):
+    gateway.start(http={"hosts": ["gw.example"]})
+    own = f"localhost:{gateway.http_address()[1]}"
+    table(gateway, {
+        "typed by a person": (get(path, "Sec-Fetch-Site: none", host=own), 409),
+        "a link of ours": (get(path, f"Referer: http://{own}/list/", host=own), 409),
+        "a link behind a proxy": (get(path, "Referer: https://gw.example/a?b", host=own), 409),
+        "a picture of elsewhere": (get(path, "Sec-Fetch-Site: cross-site", host=own), 403),
+        "a script of elsewhere": (get(path, "Origin: http://evil.example", host=own), 403),
+        "a rebound name": (get(path, host="evil.example"), 403, False),
+        "an old browser's picture": (get(path, "Referer: http://evil.example/", host=own),
+                                     403),
+        "one that names us": (get(path, f"Referer: http://evil.example/http://{own}/",
+                                  host=own), 403),
+        "a page of another port": (get(path, "Referer: http://localhost:1/", host=own), 403),
+        "two of them": (get(path, f"Referer: http://{own}/", f"Referer: http://{own}/",
+                            host=own), 400),
+        "a form": (request(f"POST {path} HTTP/1.1", "Content-Length: 0"), 405),
+    })
+    head = ask(gateway, request(f"HEAD {path} HTTP/1.1"), "HEAD")
+    assert (head.status, head.headers["Allow"]) == (405, "GET")
+
+
 def write_token(gateway, text=TOKEN + "\n", mode=0o600):
     path = gateway.directory / "token"
     path.write_text(text)

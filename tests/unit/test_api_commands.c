@@ -395,28 +395,39 @@ static void each_refusal_has_its_status_and_says_why(void **state)
     }
 }
 
-static void who_takes_no_commands_is_told_apart_from_nobody(void **state)
+static void know_device(uint8_t protocol, const char *text)
 {
-    struct id id = {.protocol = PROTOCOL_TTMS, .length = 8};
     struct relay_group *g = &relay_rig.group;
+    struct id id;
     uint64_t hash;
-    unsigned n;
 
-    (void)state;
-    memcpy(id.text, "00000001", 8);
+    assert_int_equal(id_make(protocol, slice_of(text, strlen(text)), &id), OK);
     hash = relay_hash(g, &id);
     assert_non_null(
         relay_terminal(&relay_rig.relays[relay_shard_of(g, hash)], &id, hash));
-    n = post("/api/v1/devices/00000001/commands", "{\"command\":\"status\"}");
+}
+
+static void who_takes_no_commands_is_told_apart_from_nobody(void **state)
+{
+    const char *target = "/api/v1/devices/00000001/commands", *body;
+    unsigned n;
+
+    (void)state;
+    body = "{\"command\":\"status\"}";
+    know_device(PROTOCOL_TTMS, "00000001");
+    n = post(target, body);
     orders_rig_give_error(ERR_NOTFOUND);
     api_rig_settle();
     assert_answer(n, 409, "{no-commands 409 : `00000001` is a device of protocol ttms");
-    n = post("/api/v1/devices/00000001/commands?protocol=ttms",
-             "{\"command\":\"status\"}");
+    know_device(PROTOCOL_HEARTBEAT, "00000001");
+    n = post(target, body);
+    orders_rig_give_error(ERR_NOTFOUND);
     api_rig_settle();
     assert_answer(n, 409, "no-commands");
-    n = post("/api/v1/devices/00000001/commands?protocol=jt808",
-             "{\"command\":\"status\"}");
+    n = post("/api/v1/devices/00000001/commands?protocol=ttms", body);
+    api_rig_settle();
+    assert_answer(n, 409, "no-commands");
+    n = post("/api/v1/devices/00000001/commands?protocol=jt808", body);
     orders_rig_give_error(ERR_NOTFOUND);
     api_rig_settle();
     assert_answer(n, 404, "not-found");
