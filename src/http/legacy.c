@@ -161,14 +161,27 @@ static int read_id(const char *text, struct id *out)
     return id_make(PROTOCOL_DEVICE, slice_of(id, size), out);
 }
 
+/* NULL: nothing. A browser may fetch beforehand what somebody is only typing. */
+static const char *find_objection(const struct api *a, const struct http_request *q)
+{
+    const char *purpose = http_header(q, "Sec-Purpose");
+
+    if (http_has_foreign_referer(a->server, q))
+        return "a web page of elsewhere sent this (Referer)";
+    if (purpose && strcasestr(purpose, "prefetch"))
+        return "nobody has asked for this yet (Sec-Purpose)";
+    return NULL;
+}
+
 static void ask_device(struct api *a, const struct http_request *q, const char *command,
                        const char *only_if, void (*on_back)(struct call *c))
 {
+    const char *objection = find_objection(a, q);
     struct call *c;
 
-    if (http_has_foreign_referer(a->server, q)) {
-        http_problem(a->server, q->handle, 403, "forbidden-origin", NULL,
-                     "a web page of elsewhere sent this (Referer)");
+    if (objection) {
+        http_problem(a->server, q->handle, 403, "forbidden-origin", NULL, "%s",
+                     objection);
         return;
     }
     if (!(c = call_new(a, q->handle, on_back)))

@@ -209,6 +209,16 @@ static void a_foreign_page_causes_nothing(void **state)
     }
 }
 
+static void a_browser_that_looks_ahead_turns_nothing_on(void **state)
+{
+    static const char *const ahead[] = {"Sec-Purpose", "prefetch;prerender", NULL};
+    unsigned n = http_rig_ask(HTTP_GET, "/turnon/T9000010", ahead);
+
+    (void)state;
+    assert_int_equal(orders_rig.count, 0);
+    assert_problem(n, 403, "{forbidden-origin 403 ");
+}
+
 static void a_head_turns_nothing_on(void **state)
 {
     struct http_request q = {.method = HTTP_GET, .is_head = true};
@@ -285,6 +295,7 @@ int main(void)
         TEST(who_is_away_or_silent_is_told_apart),
         TEST(what_a_device_calls_itself_becomes_no_tag),
         TEST(a_foreign_page_causes_nothing),
+        TEST(a_browser_that_looks_ahead_turns_nothing_on),
         TEST(a_head_turns_nothing_on),
         TEST(an_unknown_page_is_told_in_the_readers_language),
         TEST(the_list_is_for_programs_too),
