@@ -35,12 +35,13 @@ static void make_heartbeat(const struct listener_config *l, union settings *out)
 }
 
 /* What one connection may have us keep of messages that come in packages. Vehicle
- * terminals are asked for those that do not come; others cannot be. */
+ * terminals are asked for those that do not come, before a command whose answer they
+ * are would be repeated (`commands.retry`); others cannot be asked. */
 static const struct packages_limits packages = {
     .max_groups = 4,
     .max_bytes = 128 * 1024,
     .max_age_ms = 60 * 1000,
-    .ask_after_ms = 5 * 1000,
+    .ask_after_ms = 2 * 1000,
     .max_asks = 3,
 };
 

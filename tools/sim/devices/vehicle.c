@@ -136,14 +136,15 @@ static void on_registered(struct plant *p, struct machine *m, struct slice body)
     authenticate(p, m);
 }
 
-/* Its last long message stands in `packages`, each frame behind its size. */
+/* Its last long message stands in `packages`, each frame behind its size. What is asked
+ * of the one before is gone: the gateway may have repeated its command meanwhile. */
 static void on_resend(struct plant *p, struct machine *m, struct slice body)
 {
     struct reader r = reader_of(body);
     uint16_t first = read_u16(&r);
     size_t count = vehicle_is_2019(m) ? read_u16(&r) : read_u8(&r);
 
-    if (first != m->packages_first)
+    if (buf_used(&m->packages) == 0)
         p->tally[PLANT_STRANGE]++;
     for (; count > 0 && first == m->packages_first; count--) {
         struct reader all = reader_of(buf_peek(&m->packages));
