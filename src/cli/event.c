@@ -42,8 +42,8 @@ static void print_command(const json_t *event)
 {
     const char *reason = field_text(event, "reason");
 
-    printf("%s %s  %s  %s\n", ticket_command(event), field_text(event, "to"),
-           field_text(event, "ticket"), reason);
+    printf("%s %s  %s%s%s\n", ticket_command(event), field_text(event, "to"),
+           field_text(event, "ticket"), *reason ? "  " : "", reason);
 }
 
 /* What it means; else its bytes. */

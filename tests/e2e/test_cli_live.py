@@ -1,4 +1,4 @@
-"""`holdfast ls|show|watch|kick` as somebody uses them beside a running gateway."""
+"""`holdfast ls|show|watch|send|ticket|kick` as somebody uses them beside a running gateway."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from devices import STATUS, Device, Fleet
 from gateway import BINARY
 from terminal import wait_until
 from watching import Watch, environment
@@ -205,3 +206,35 @@ def test_a_stopped_gateway_is_named(gateway):
     gateway.start()
     gateway.stop()
     assert "http://%s:%d" % gateway.http_address() in ask(gateway, "ls", status=1)
+
+
+def test_send_shows_what_a_device_answers(gateway, watch):
+    gateway.listen("devices", protocol="device").start()
+    device = gateway.device().login()
+    w = watch("--type", "command", "--after", "0")
+    with Fleet([device], Device.answer):
+        lines = [line.split() for line in ask(gateway, "send", "T9000010",
+                                              "status").splitlines()]
+    assert lines[0][:3] == ["answered", "T9000010", "status"]
+    assert lines[1:] == [["state", "ready"], ["code", "5"]]
+    wait_until(lambda: any("status answered" in line for line in w.lines), "its event")
+    assert "status queued" in w.lines[0]
+    assert "command" in ask(gateway, "send", "T9000010", "dance", status=1)
+
+
+def test_a_ticket_outlives_the_device_and_the_gateway(gateway):
+    gateway.listen("devices", protocol="device").start()
+    gateway.device().login().close()
+    gateway.api.wait_device("T9000010", state="close")
+    assert "no connection" in ask(gateway, "send", "T9000010", "status", status=1)
+    queued = gateway.command("send", "T9000010", "status", "--ttl", "1h", "--wait", "0s",
+                             "-c", gateway.config_file)
+    assert queued.returncode == 3
+    ticket = queued.stdout.split()[-1]
+    gateway.kill()
+    gateway.restart()
+    gateway.device().login().serve(STATUS)
+    card = ask(gateway, "ticket", ticket, "--wait", "10s")
+    assert re.search(r"state +answered", card) and re.search(r"code +5", card)
+    assert ticket in ask(gateway, "ticket", "--device", "T9000010")
+    assert "over" in ask(gateway, "ticket", ticket, "--cancel", status=1)

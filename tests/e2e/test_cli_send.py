@@ -209,6 +209,7 @@ def test_watch_shows_tickets_and_reports(api):
     w = Watch("--url", api.url, "--after", "0", "--type", "command,report")
     try:
         lines = [line.split()[1:] for line in w.wait_lines(4)]
+        assert not any(line.endswith(" ") for line in w.lines)
     finally:
         api.over.set()
         w.clean_up()
