@@ -69,7 +69,8 @@ class Book:
             if is_answered and known is None:
                 self.answered[order] = (time.monotonic(), body)
         if known is not None and known[1] != body:
-            self.problem(f"FORGOTTEN: {order} was answered with {known[1]}, now {ticket}")
+            self.problem(f"FORGOTTEN: {order} was answered with {known[1]}, "
+                         f"now {ticket}")
 
     def note_sending(self, order, serial):
         with self.lock:
@@ -96,7 +97,7 @@ class Book:
 
 
 class Machine(threading.Thread):
-    """A device that comes back whenever its connection ends, and now and then ends it."""
+    """A device that comes back when its connection ends, and now and then ends it."""
 
     def __init__(self, orders, name, faithless):
         super().__init__(daemon=True)
