@@ -97,6 +97,7 @@ struct errands {
     uint32_t in_flight;
     uint16_t serial; /* of the newest command */
     bool is_attached;
+    bool has_superseding; /* ever since it is here */
 };
 
 /* What a device is spoken to in. */

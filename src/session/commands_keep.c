@@ -196,6 +196,7 @@ static int fill(struct commands *k, struct ticket *t, const struct ticket_record
     TICKET_FLAGS(X)
 #undef X
     t->is_durable = true;
+    t->errands->has_superseding |= t->supersedes;
     t->is_accepted = ticket_is_over(t->state);
     t->listener = listener_named(&k->group->conf, from->listener);
     copy_text(t->name, sizeof(t->name), from->name);

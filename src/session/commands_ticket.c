@@ -242,6 +242,8 @@ void ticket_accept(struct commands *k, struct ticket *t)
 
 static bool is_superseded(const struct ticket *t)
 {
+    if (!t->errands->has_superseding)
+        return false;
     for (int i = 0; i < PLACE_COUNT; i++)
         LIST_FOREACH (&t->errands->in[i], at) {
             const struct ticket *other = ticket_at(at);

@@ -114,7 +114,7 @@ int ticket_record_read(struct slice record, struct ticket_record *out)
 #undef X
     out->args = read_bytes(&r, read_u32(&r));
     out->answer = read_bytes(&r, read_u32(&r));
-    if (!is_sound || r.bad || r.rest.size || out->number == 0 ||
+    if (!is_sound || protocol == 0 || r.bad || r.rest.size || out->number == 0 ||
         out->state < TICKET_QUEUED || out->state >= TICKET_STATE_LIMIT)
         return ERR_DAMAGED;
     return OK;
