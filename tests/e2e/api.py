@@ -5,6 +5,9 @@
     gateway.api.history("00000001")         [(from, to, reason), ...]
     gateway.api.events(after=17)            the answer as it is
     gateway.api.problem(404, "not-found", "/api/v1/devices/nobody")
+    call = gateway.api.call("T9000010", "status")     under way
+    call.answered()                         the device has answered: the ticket
+    gateway.api.order("T9000010", "status") with a ttl: the ticket of 202
     with gateway.api.stream() as stream:
         stream.expect(device="00000001", to="alive")"""
 
@@ -13,6 +16,7 @@ import json
 import re
 import select
 import socket
+import struct
 import time
 from collections import deque, namedtuple
 from datetime import datetime, timezone
@@ -212,8 +216,146 @@ class Api:
             raise AssertionError(f"{late}; it moved {told}") from None
         return found
 
+    # Commands.
+
+    def visit(self, path, headers=None, method="GET", body=None):
+        """A request whose answer is waited for later."""
+        return Visit(self.address, method, path, headers, body)
+
+    def call(self, own, what, headers=None, **query):
+        """Asks a device; the answer is waited for by what is called next."""
+        path = target(device_path(own, "/commands"), query)
+        return Call(self.address, path, what, headers)
+
+    def order(self, own, what, ttl="10m", wait="0s", **query):
+        """With a ttl, and nobody waits: the ticket."""
+        return self.call(own, what, ttl=ttl, wait=wait, **query).accepted()
+
+    def ticket(self, number, **query):
+        return check_ticket(self.get(f"{API}/tickets/{number}", **query))
+
+    def wait_ticket(self, number, seconds=DEADLINE, **members):
+        last = {}
+
+        def is_so():
+            last.update(self.ticket(number))
+            return members.items() <= last.items()
+        try:
+            wait_until(is_so, f"ticket {number} to be {members}", seconds)
+        except AssertionError as late:
+            raise AssertionError(f"{late}; it is {last}") from None
+        return last
+
+    def cancel(self, number):
+        answer = self.ask(f"{API}/tickets/{number}", "DELETE")
+        assert answer.status == 200, answer
+        return check_ticket(answer.json())
+
+    def tickets(self, own, **query):
+        """A device's, newest first."""
+        found = self.get(device_path(own, "/commands"), **query)["tickets"]
+        return [check_ticket(ticket) for ticket in found]
+
+    def ticket_moves(self, number):
+        """[(from, to, reason), ...] by the events that are kept."""
+        return [move_of(event) for event in self.all_events(type="command")
+                if event["ticket"] == number]
+
     def stream(self, after=None, last_event_id=None, **query):
         return Stream(self.address, after, last_event_id, **query)
+
+
+class Visit:
+    """One request under way, on a connection of its own."""
+
+    def __init__(self, address, method, path, headers=None, body=None):
+        self.connection = http.client.HTTPConnection(*address, timeout=DEADLINE + 60)
+        self.connection.request(method, path, body, headers or {})
+        self.socket = self.connection.sock
+
+    def answer(self):
+        response = self.connection.getresponse()
+        answer = Answer(response.status, response.headers, response.read())
+        self.connection.close()
+        return answer
+
+    def is_over(self):
+        return bool(select.select([self.socket], [], [], 0)[0])
+
+    def leave(self):
+        """Whoever asked has gone, without a word."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                               struct.pack("ii", 1, 0))
+        self.connection.close()
+
+
+class Call(Visit):
+    """A command under way."""
+
+    def __init__(self, address, path, what, headers=None):
+        if isinstance(what, str):
+            what = {"command": what}
+        body = what if isinstance(what, bytes) else json.dumps(what).encode()
+        super().__init__(address, "POST", path,
+                         {"Content-Type": "application/json", **(headers or {})}, body)
+
+    def ticket(self, status, **members):
+        answer = self.answer()
+        assert answer.status == status, answer
+        ticket = check_ticket(answer.json())
+        assert members.items() <= ticket.items(), f"{ticket} is not {members}"
+        return ticket
+
+    def answered(self, **members):
+        return self.ticket(200, state="answered", **members)
+
+    def accepted(self, **members):
+        answer = self.answer()
+        assert answer.status == 202, answer
+        ticket = check_ticket(answer.json())
+        assert answer.headers["Location"] == f"{API}/tickets/{ticket['ticket']}", answer
+        assert members.items() <= ticket.items(), f"{ticket} is not {members}"
+        return ticket
+
+    def problem(self, status, kind, **members):
+        answer = self.answer()
+        assert answer.status == status, answer
+        problem = check_problem(answer, kind)
+        assert members.items() <= problem.items(), f"{problem} is not {members}"
+        return problem
+
+
+OPEN = ("queued", "sent", "acknowledged")
+OVER = ("answered", "expired", "superseded", "cancelled", "failed")
+REASONS = {"expired": ("unsent", "no_answer"),
+           "failed": ("offline", "disconnected", "state", "refused", "unsendable",
+                      "ending")}
+
+
+def check_ticket(ticket):
+    """What holds of every ticket."""
+    state = ticket["state"]
+    assert re.fullmatch("[0-9a-f]{16}", ticket["ticket"]), ticket
+    assert state in OPEN + OVER, ticket
+    assert ticket["reason"] in REASONS.get(state, (None,)), ticket
+    times = {name: ticket[name] and seconds_of(ticket[name])
+             for name in ("created", "not_before", "expires", "sent", "acknowledged",
+                          "ended")}
+    assert (times["ended"] is not None) == (state in OVER), ticket
+    assert (times["sent"] is not None) == (ticket["sendings"] > 0), ticket
+    way = [times[name] for name in ("created", "sent", "acknowledged", "ended")
+           if times[name] is not None]
+    assert way[0] == times["created"] and way == sorted(way), f"not in order: {ticket}"
+    if state in ("sent", "acknowledged"):
+        assert ticket["sendings"] > 0, ticket
+    if state == "answered":
+        assert ticket["answer"] is not None, ticket
+    if ticket.get("answer") is not None:
+        answer = ticket["answer"]
+        assert re.fullmatch("([0-9a-f]{2})*", answer["body"]), ticket
+        assert re.fullmatch("[0-9a-f]{4}", answer["message"]), ticket
+        assert isinstance(answer["serial"], int) and "decoded" in answer, ticket
+    return ticket
 
 
 def check_problem(answer, kind):
@@ -258,7 +400,9 @@ def check_events(events, newest=None):
             newest["cursor"] = cursor
             continue
         newest["cursor"] = cursor
-        assert event["type"] == "presence", event
+        if event["type"] != "presence":
+            check_other_event(event, newest)
+            continue
         who = event["protocol"], event["device"]
         before = newest.get(who)
         newest[who] = event
@@ -270,6 +414,29 @@ def check_events(events, newest=None):
             assert event["sequence"] == before["sequence"] + 1, f"sequence:{both}"
             assert event["epoch"] >= before["epoch"], f"epoch:{both}"
             assert time_of_event >= seconds_of(before["time"]), f"time:{both}"
+
+
+TICKET_STEPS = {
+    "queued": {"sent", "expired", "superseded", "cancelled", "failed"},
+    "sent": {"acknowledged", "answered", "queued", "expired", "failed"},
+    "acknowledged": {"answered", "queued", "expired", "failed"},
+    "expired": {"answered"},  # by an answer that came late
+}
+
+
+def check_other_event(event, newest):
+    assert event["type"] in ("command", "report"), event
+    if event["type"] == "report":
+        assert event["size"] * 2 >= len(event["body"]), event
+        return
+    before = newest.get(event["ticket"])
+    newest[event["ticket"]] = event
+    if event["from"] is None:
+        assert before is None and event["to"] in OPEN[:1] + OVER, event
+        return
+    assert event["to"] in TICKET_STEPS.get(event["from"], ()), f"not a step: {event}"
+    assert before is None or before["to"] == event["from"], \
+        f"moves do not join:\n {before}\n {event}"
 
 
 class Stream:

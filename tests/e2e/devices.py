@@ -1,6 +1,6 @@
 """Devices that speak in frames between 7E and 7E, formed from the protocol page alone.
 
-    7E | message | properties | [version] | id | serial | [total, number] | body | xor | 7E
+    7E message properties [version] id serial [total number] body xor 7E
 
     device = gateway.device("T9000010", state="ready")
     device.login()
@@ -9,7 +9,7 @@
     device.expect_closed()
 
 The length of the id's bytes decides about the header: 8 are ASCII, 6 the phone of JT/T
-808-2013, 10 that of 2019, which comes with a version byte. vehicles.py builds on this."""
+808-2013, 10 that of 2019, with a version byte before it. vehicles.py builds on this."""
 
 import selectors
 import socket
@@ -81,8 +81,8 @@ def form_all(message, own, serial, body, version=1):
     pieces = [body[at:at + BODY_MAX] for at in range(0, len(body), BODY_MAX)] or [b""]
     if len(pieces) == 1:
         return [form(message, own, serial, body, version)]
-    return [form(message, own, (serial + n) & 0xffff, piece, version, len(pieces), n + 1)
-            for n, piece in enumerate(pieces)]
+    return [form(message, own, (serial + n) & 0xffff, piece, version, len(pieces),
+                 n + 1) for n, piece in enumerate(pieces)]
 
 
 def parse(wire, is_ascii=False):
@@ -162,7 +162,8 @@ class Peer:
         """A frame of ours; returns its serial, too."""
         serial = self.next_serial() if serial is None else serial
         options.setdefault("version", self.version)
-        return serial, form(message, options.pop("own", self.own), serial, body, **options)
+        own = options.pop("own", self.own)
+        return serial, form(message, own, serial, body, **options)
 
     def send(self, message, body=b"", serial=None, **options):
         serial, frame = self.form(message, body, serial, **options)

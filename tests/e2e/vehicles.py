@@ -22,8 +22,8 @@ QUERY_SOME, QUERY_ATTRIBUTES, TEXT = 0x8106, 0x8107, 0x8300
 OK, FAILED, BAD, UNSUPPORTED = 0, 1, 2, 3
 
 # Answered by 8001; what has an answer of its own; what is itself an answer.
-GENERAL = {0x0002, 0x0003, 0x0102, 0x0108, 0x0200, 0x0301, 0x0303, 0x0701, 0x0702, 0x0704,
-           0x0705, 0x0800, 0x0900, 0x0901}
+GENERAL = {0x0002, 0x0003, 0x0102, 0x0108, 0x0200, 0x0301, 0x0303, 0x0701, 0x0702,
+           0x0704, 0x0705, 0x0800, 0x0900, 0x0901}
 OWN_ANSWER = {REGISTER: REGISTERED, ASK_TIME: TIME}
 NO_ANSWER = {0x0001, 0x0104, 0x0107, 0x0201, 0x0302, 0x0500, 0x0608, 0x0700, 0x0802,
              0x0805, 0x0a00}
@@ -50,7 +50,8 @@ def proof(token, is_2019=False, imei=b"123456789012345", software=b"3.7.15"):
     """The body of 0102."""
     if not is_2019:
         return token
-    return bytes([len(token)]) + token + imei.ljust(15, b"\0") + software.ljust(20, b"\0")
+    return bytes([len(token)]) + token + imei.ljust(15, b"\0") + \
+        software.ljust(20, b"\0")
 
 
 def location(place=Place(), alarms=0, status=3, extras=b""):
