@@ -82,9 +82,10 @@ bool commands_answered(struct relay *r, struct terminal *t, const struct answer 
 /* The peer's TCP has all of it. */
 void commands_delivered(struct relay *r, struct terminal *t, uint64_t ticket);
 
-/* The packages of the command sent with this serial are asked for again. False: there
- * is none. `first`: serial of its first package. */
-bool commands_resend(struct relay *r, struct terminal *t, uint16_t first);
+/* These packages of the command sent with this serial are asked for again. False: there
+ * is no such command. `first`: serial of its first package. */
+bool commands_resend(struct relay *r, struct terminal *t, uint16_t first,
+                     const uint16_t *numbers, size_t count);
 
 /* ---- orders: from another thread, answered by a parcel ---- */
 

@@ -290,7 +290,8 @@ void ticket_again(struct commands *k, struct ticket *t)
     }
 }
 
-bool commands_resend(struct relay *r, struct terminal *terminal, uint16_t first)
+bool commands_resend(struct relay *r, struct terminal *terminal, uint16_t first,
+                     const uint16_t *numbers, size_t count)
 {
     struct commands *k = r->commands;
     struct errands *e = k ? errands_find(k, terminal) : NULL;
@@ -305,7 +306,11 @@ bool commands_resend(struct relay *r, struct terminal *terminal, uint16_t first)
             continue;
         t->resends++;
         k->stats.repeated++;
-        (void)s.dialect->send(terminal->conn, &t->wire, t->serial, t->number);
+        if (s.dialect->send_again)
+            (void)s.dialect->send_again(terminal->conn, &t->wire, t->serial, numbers,
+                                        count);
+        else
+            (void)s.dialect->send(terminal->conn, &t->wire, t->serial, t->number);
         return true;
     }
     return false;

@@ -277,23 +277,41 @@ int device_write(struct conn *c, uint16_t message, uint16_t serial, uint16_t tot
     return OK;
 }
 
+static int send_package(struct conn *c, const struct wire_command *w, uint16_t serial,
+                        uint16_t number, uint64_t ticket)
+{
+    struct slice body = buf_peek(&w->body);
+    uint16_t total = device_packages(body.size);
+
+    if (total == 1)
+        return device_write(c, w->message, serial, 0, 0, body, ticket);
+    body = slice_from(body, (size_t)(number - 1) * DEVICE_BODY_MAX);
+    if (number < total)
+        body.size = DEVICE_BODY_MAX;
+    return device_write(c, w->message, (uint16_t)(serial + number - 1), total, number,
+                        body, ticket);
+}
+
 int device_send(struct conn *c, const struct wire_command *w, uint16_t serial,
                 uint64_t ticket)
 {
-    struct slice left = buf_peek(&w->body);
-    uint16_t total = device_packages(left.size);
+    uint16_t total = device_packages(buf_used(&w->body));
     int rc = OK;
 
-    if (total == 1)
-        return device_write(c, w->message, serial, 0, 0, left, ticket);
-    for (uint16_t number = 1; number <= total && rc == OK; number++) {
-        bool is_last = number == total;
-        size_t size = is_last ? left.size : DEVICE_BODY_MAX;
+    for (uint16_t number = 1; number <= total && rc == OK; number++)
+        rc = send_package(c, w, serial, number, number == total ? ticket : 0);
+    return rc;
+}
 
-        rc = device_write(c, w->message, (uint16_t)(serial + number - 1), total, number,
-                          slice_of(left.data, size), is_last ? ticket : 0);
-        left = slice_from(left, size);
-    }
+int device_send_again(struct conn *c, const struct wire_command *w, uint16_t serial,
+                      const uint16_t *numbers, size_t count)
+{
+    uint16_t total = device_packages(buf_used(&w->body));
+    int rc = OK;
+
+    for (size_t i = 0; i < count && rc == OK; i++)
+        if (numbers[i] >= 1 && numbers[i] <= total)
+            rc = send_package(c, w, serial, numbers[i], 0);
     return rc;
 }
 

@@ -79,6 +79,10 @@ static inline uint16_t device_packages(size_t body)
 /* dialect.send of both: in packages, if the body is too long for one frame. */
 MUST_CHECK int device_send(struct conn *c, const struct wire_command *w,
                            uint16_t serial, uint64_t ticket);
+/* dialect.send_again: impossible numbers are passed over. */
+MUST_CHECK int device_send_again(struct conn *c, const struct wire_command *w,
+                                 uint16_t serial, const uint16_t *numbers,
+                                 size_t count);
 
 /* The other calls of conn_ops and session_ops that both have. */
 void device_on_delivered(void *user, const struct frame_note *note, struct slice bytes);

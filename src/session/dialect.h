@@ -58,6 +58,9 @@ struct dialect {
      * ERR_NOMEM: the connection is closing. */
     int (*send)(struct conn *c, const struct wire_command *w, uint16_t serial,
                 uint64_t ticket);
+    /* Some of its packages once more. May be NULL: then all are sent. */
+    int (*send_again)(struct conn *c, const struct wire_command *w, uint16_t serial,
+                      const uint16_t *numbers, size_t count);
     uint8_t (*version)(const struct conn *c);
 };
 

@@ -201,13 +201,14 @@ static void on_ask_time(struct conn *c)
 
 static void on_ask_packages(struct conn *c, const struct vehicle_message *m)
 {
-    uint16_t numbers[1], first;
+    uint16_t numbers[255], first;
     size_t count;
 
     if (jt808_read_missing(m->body, m->is_2019, &first, numbers, ARRAY_LEN(numbers),
                            &count) < 0)
         on_bad(c, m);
-    else if (!commands_resend(relay_of(c), device_session_of(c)->self, first))
+    else if (!commands_resend(relay_of(c), device_session_of(c)->self, first, numbers,
+                              count))
         vehicle_answer(c, m->serial, m->message, JT808_RESULT_FAILED);
 }
 

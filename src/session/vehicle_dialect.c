@@ -91,5 +91,6 @@ const struct dialect vehicle_dialect = {
     .state_query = state_query,
     .command_word = command_word,
     .send = device_send,
+    .send_again = device_send_again,
     .version = version,
 };

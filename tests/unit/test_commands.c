@@ -456,11 +456,13 @@ static void packages_are_sent_again_when_the_device_asks(void **state)
     send_order(&o);
     buf_fini(&o.args);
     HEARS(fd, "8 hello, all");
-    assert_false(
-        commands_resend(r, relay_rig_device(r, &id), (uint16_t)(serials[0] + 1)));
+    assert_false(commands_resend(r, relay_rig_device(r, &id),
+                                 (uint16_t)(serials[0] + 1), NULL, 0));
     for (int i = 0; i < RESENDS_MAX; i++)
-        assert_true(commands_resend(r, relay_rig_device(r, &id), (uint16_t)serials[0]));
-    assert_false(commands_resend(r, relay_rig_device(r, &id), (uint16_t)serials[0]));
+        assert_true(commands_resend(r, relay_rig_device(r, &id), (uint16_t)serials[0],
+                                    NULL, 0));
+    assert_false(
+        commands_resend(r, relay_rig_device(r, &id), (uint16_t)serials[0], NULL, 0));
     settle();
     messages(fd);
     reply_to(fd, "A", 8, serials[0] + 2, "the last one's serial");
