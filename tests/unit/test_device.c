@@ -534,10 +534,30 @@ static const char *fate(void)
     return text;
 }
 
+/* The same with its escapes undone: serials begin anywhere. */
+static const char *heard_plain(int fd)
+{
+    static char plain[16384];
+    const char *text = heard(fd);
+    size_t used = 0;
+
+    for (; *text; text += 2) {
+        bool is_escape = strncmp(text, "7d0", 3) == 0;
+
+        if (is_escape)
+            text += 2;
+        memcpy(plain + used, is_escape ? text[1] == '1' ? "7d" : "7e" : text, 2);
+        used += 2;
+        assert_true(used < sizeof(plain));
+    }
+    plain[used] = '\0';
+    return plain;
+}
+
 /* The serial of the last frame that the device heard. */
 static uint16_t heard_serial(int fd, const char *message)
 {
-    const char *text = heard(fd);
+    const char *text = heard_plain(fd);
     unsigned serial = 0;
 
     assert_memory_equal(text + 2, message, 4);
@@ -649,7 +669,7 @@ static void a_long_command_goes_in_packages(void **state)
     order.command = (struct command){.message = 0x8300, .args = slice_of(body, 2047)};
     memset(body, 'x', sizeof(body));
     send_order();
-    text = heard(fd);
+    text = heard_plain(fd);
     assert_int_equal(strlen(text), 2 * (2 * (DEVICE_BODY_MAX + 21) + 22));
     assert_memory_equal(text, "7e830023ff" T10, 26);
     assert_memory_equal(text + 30, "00030001", 8);
