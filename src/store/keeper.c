@@ -145,6 +145,8 @@ static void *run(void *arg)
             allocator_rest();
         rested = idle;
         k->conf.turn(k, clock_mono_ms());
+        if (!idle && k->conf.pause_ms && !atomic_load(&k->stop))
+            usleep((useconds_t)k->conf.pause_ms * 1000);
     }
     return NULL;
 }

@@ -36,6 +36,9 @@ struct keeper_conf {
      * or an error: then it is closed again. */
     int (*reopen)(struct keeper *k, bool verify);
     _Atomic int *health; /* kept up to date: OK, ERR_NOSPACE, ERR_IO */
+    /* After each turn with work: what comes meanwhile shares the next transaction, and
+     * wakes nobody. 0: those who wait for a commit are not to wait longer. */
+    int64_t pause_ms;
 };
 
 struct keeper {
