@@ -339,32 +339,25 @@ static void those_whose_answers_look_alike_go_one_by_one(void **state)
 static void serials_wrap_and_leave_out_the_prescribed_one(void **state)
 {
     int fd = device("T1");
+    struct id id = fake_id("T1");
+    struct relay *r = relay_rig_home(&id);
+    static struct order o;
     unsigned before = 0;
 
     (void)state;
-    relay_rig.commands.keep_ms = SECOND;
-    for (int i = 0; i < 70000; i++) {
-        static struct order o;
-
-        order_command(&o, "T1", "status");
-        o.inbox = &orders_back;
-        o.done = order_done;
-        commands_order(&relay_rig.group, &o);
-        for (int n = 0; n < 3; n++)
-            loop_turn(&relay_rig_home(&o.ids[0])->shard->loop, 0);
+    for (int i = 0; i < 60; i++) {
+        ask(&o, "T1", "status", 0);
         HEARS(fd, "5");
-        assert_int_not_equal(serials[0], 16);
-        if (i)
-            assert_true(serials[0] == ((before + 1) & 0xffff) ||
-                        (before == 15 && serials[0] == 17));
+        if (i > 1) /* the first one is anywhere */
+            assert_int_equal(serials[0], before == 15 ? 17 : (before + 1) & 0xffff);
         before = serials[0];
         reply(fd, "A", 5, "x");
-        assert_int_equal(o.rc, OK);
-        assert_true(is_back(&o));
+        EXPECT(&o, "answered");
         order_done_with(&o);
-        if (i == 200) /* the rest need not be so thorough */
-            break;
+        if (i == 0)
+            errands_find(r->commands, relay_rig_device(r, &id))->serial = 65530;
     }
+    assert_true(before > 16 && before < 60);
     hang_up(fd);
 }
 
@@ -506,7 +499,7 @@ static void it_is_sent_again_with_its_serial_on_the_next_connection(void **state
     HEARS(fd, "5");
     serial = serials[0];
     hang_up(fd);
-    assert_string_equal(state_of(totals().tickets ? 1 : 0), "notfound");
+    assert_int_equal(totals().queued, 1);
     fd = device("T1");
     HEARS(fd, "5");
     assert_int_equal(serials[0], serial);
@@ -884,8 +877,7 @@ static void a_newer_command_takes_the_place_of_an_unsent_one(void **state)
     reply(fd, "A", 5, "x");
     HEARS(fd, "4");
     send_order(&fresh); /* one that was sent stays */
-    assert_string_equal(state_of(totals().superseded == 1 ? old.view.ticket : 0),
-                        "superseded");
+    assert_int_equal(totals().superseded, 1);
     hang_up(fd);
 }
 
@@ -1165,10 +1157,7 @@ static void when_the_gateway_ends_all_who_wait_are_told(void **state)
 
 static void a_damaged_record_is_left_out(void **state)
 {
-    struct ticket_view *v = NULL;
-
     (void)state;
-    (void)v;
     assert_int_equal(commands_adopt(&relay_rig.group, 1,
                                     slice_of("\1\1\0\0\3\1T no ticket", 18)),
                      OK);
