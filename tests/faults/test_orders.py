@@ -100,8 +100,11 @@ def test_of_a_disk_that_fills_and_empties(asked, tmpfs, rounds):
         for _ in turns:
             orders.wait_promised(20)
             refused = len(orders.book.refused)
-            disk.fill()
-            wait_until(lambda: len(orders.book.refused) > refused, "a refusal", 30)
+
+            def is_refused():
+                disk.fill()  # also what another store's reserve gave back
+                return len(orders.book.refused) > refused
+            wait_until(is_refused, "a refusal", 30)
             assert gateway.api.ask("/readyz").status == 503
             orders.look_at_some()
             disk.make_room()
