@@ -133,11 +133,11 @@ static void on_device(struct commands *k, struct order *o)
 
     if (rc == OK && !t)
         return;
-    if (rc == OK && o->kind == ORDER_CREATE)
-        rc = order_create(k, t, o);
-    else if (rc == OK)
-        rc = list(k, t, o);
-    if (rc < 0 || o->kind == ORDER_LIST)
+    if (rc < 0)
+        order_reply(o, rc);
+    else if (o->kind == ORDER_LIST)
+        order_reply(o, list(k, t, o));
+    else if ((rc = order_create(k, t, o)) < 0) /* OK: it may be its sender's again */
         order_reply(o, rc);
 }
 
