@@ -46,6 +46,18 @@ static bool has_members(struct slice args)
     return false;
 }
 
+static void list_commands(const struct profile *p, char why[DIALECT_WHY_SIZE])
+{
+    size_t n = (size_t)snprintf(why, DIALECT_WHY_SIZE,
+                                "the profile %s has no such command; it has", p->name);
+
+    for (size_t i = 0; i < p->command_count && n < DIALECT_WHY_SIZE; i++)
+        n += (size_t)snprintf(why + n, DIALECT_WHY_SIZE - n, "%s %s", i ? "," : "",
+                              p->commands[i].name);
+    if (p->command_count == 0)
+        snprintf(why + n, DIALECT_WHY_SIZE - n, " none");
+}
+
 static int encode_named(const struct profile *p, const struct command *c,
                         struct wire_command *out, struct slice *body,
                         char why[DIALECT_WHY_SIZE])
@@ -53,8 +65,7 @@ static int encode_named(const struct profile *p, const struct command *c,
     const struct profile_command *found = profile_find(p, c->name);
 
     if (!found) {
-        snprintf(why, DIALECT_WHY_SIZE, "the profile %s has no command of this name",
-                 p->name);
+        list_commands(p, why);
         return ERR_NOTFOUND;
     }
     if (has_members(c->args)) {
