@@ -50,7 +50,9 @@ static inline size_t buf_used(const struct buf *b)
 
 static inline struct slice buf_peek(const struct buf *b)
 {
-    return (struct slice){.data = b->mem + b->head, .size = b->tail - b->head};
+    /* NULL has no offsets, not even 0. */
+    return (struct slice){.data = b->mem ? b->mem + b->head : NULL,
+                          .size = b->tail - b->head};
 }
 
 /* Out of the way of the fast paths below. */

@@ -74,7 +74,7 @@ static void end_rest(struct conn *c)
 
 static bool is_within(const struct buf *b, struct slice s)
 {
-    return s.data >= b->mem && s.data < b->mem + b->size;
+    return b->mem && s.data >= b->mem && s.data < b->mem + b->size;
 }
 
 /* Keeps `left`, which lies in the shard's buffer or at the end of c->rest itself. */
