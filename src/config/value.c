@@ -10,17 +10,23 @@
 struct unit {
     const char *word;
     uint64_t factor;
+    bool is_other_word; /* read, not told: for the one before it */
 };
 
-static const struct unit no_units[] = {{NULL, 0}};
+static const struct unit no_units[] = {{.word = NULL}};
 
 static const struct unit durations[] = {
-    {"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000}, {NULL, 0},
+    {"ms", 1, false},   {"s", 1000, false},    {"min", 60000, false},
+    {"m", 60000, true}, {"h", 3600000, false}, {"d", 86400000, false},
+    {.word = NULL},
 };
 
 static const struct unit sizes[] = {
-    {"KiB", 1ull << 10}, {"MiB", 1ull << 20}, {"GiB", 1ull << 30},
-    {"TiB", 1ull << 40}, {NULL, 0},
+    {"KiB", 1ull << 10, false},
+    {"MiB", 1ull << 20, false},
+    {"GiB", 1ull << 30, false},
+    {"TiB", 1ull << 40, false},
+    {.word = NULL},
 };
 
 PRINTF(2, 3) static int complain(struct value_error *error, const char *format, ...)
@@ -343,6 +349,8 @@ static void list_units(const struct unit *units, char *out, size_t size)
     for (const struct unit *u = units; u->word && n < size; u++) {
         const char *glue = u == units ? "" : u[1].word ? ", " : " or ";
 
+        if (u->is_other_word)
+            continue;
         n += (size_t)snprintf(out + n, size - n, "%s%s", glue, u->word);
     }
 }

@@ -47,7 +47,8 @@ static bool read_number(const struct param_entry *e, const char *text, uint64_t 
 static const struct unit {
     const char *suffix;
     uint64_t ms;
-} units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+} units[] = {{"d", 86400000}, {"h", 3600000}, {"min", 60000},
+             {"m", 60000},    {"s", 1000},    {"ms", 1}};
 
 static bool read_span(const struct param_entry *e, const char *text, uint64_t *out)
 {

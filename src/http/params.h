@@ -8,7 +8,7 @@
 /* How a value is written, and what becomes of it in struct params. */
 enum value_kind {
     VALUE_NUMBER,   /* a decimal number within the bounds */
-    VALUE_SPAN,     /* `250ms`, `30s`, `10m`, `2h`, `7d`; becomes milliseconds */
+    VALUE_SPAN,     /* `250ms`, `30s`, `10min` or `10m`, `2h`, `7d`; becomes ms */
     VALUE_BOOL,     /* 0 or 1 */
     VALUE_TEXT,     /* of a length within the bounds */
     VALUE_PROTOCOL, /* its number */

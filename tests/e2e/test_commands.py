@@ -205,7 +205,7 @@ def test_bodies_that_are_refused(service, api):
 def test_parameters_that_are_refused(service, api):
     device = service.device().login()
     for query in ({"wait": "61s"}, {"wait": "-1s"}, {"wait": "5"}, {"wait": ""},
-                  {"ttl": "0s"}, {"ttl": "31d"}, {"ttl": "10"}, {"ttl": "10min"},
+                  {"ttl": "0s"}, {"ttl": "31d"}, {"ttl": "10"}, {"ttl": "10 min"},
                   {"protocol": "x"}, {"wiat": "5s"}):
         api.call(OWN, "status", **query).problem(400, "bad-request")
     device.expect_nothing()

@@ -244,6 +244,10 @@ static void parameters_are_bounded(void **state)
     assert_int_equal(orders_rig_last()->wait_ms, 60000);
     assert_int_equal(orders_rig_last()->ttl_ms, 2592000000);
     orders_rig_give_error(ERR_NOMEM);
+    post(AT "?wait=1min&ttl=10min", "{\"command\":\"status\"}");
+    assert_int_equal(orders_rig_last()->wait_ms, 60000);
+    assert_int_equal(orders_rig_last()->ttl_ms, 600000);
+    orders_rig_give_error(ERR_NOMEM);
 }
 
 /* ---- from the order to the answer ---- */

@@ -105,7 +105,7 @@ static void every_kind_of_value_is_read(void **state)
              "listen:\n"
              "  a-1: {protocol: ttms, address: '[::1]:80', receipts: true,\n"
              "        length: content2, checksum: strict, durability: all,\n"
-             "        read_timeout: 1500ms}\n"
+             "        read_timeout: 1500ms, register_timeout: 2m}\n"
              "  b:\n"
              "    protocol: ttms\n"
              "    address: 0.0.0.0:7223\n");
@@ -129,7 +129,8 @@ static void every_kind_of_value_is_read(void **state)
     assert_int_equal(c->listeners[0].checksum, TTMS_CHECK_STRICT);
     assert_int_equal(c->listeners[0].durability, DURABILITY_ALL);
     assert_int_equal(c->listeners[0].read_timeout_ms, 1500);
-    assert_int_equal(c->listeners[0].register_timeout_ms, 30000);
+    assert_int_equal(c->listeners[0].register_timeout_ms, 120000);
+    assert_int_equal(c->listeners[1].register_timeout_ms, 30000);
     assert_int_equal(c->listeners[1].place.line, 13);
     config_free(&c);
 }
