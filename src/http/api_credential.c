@@ -1,25 +1,9 @@
 /* The token of a vehicle terminal: void from now on. It may outlive what the gateway
  * remembers of its device, so the device itself is not asked for. */
 #include "http/api_inside.h"
-#include "session/vehicles.h"
+#include "http/calls.h"
 
-#include <stdlib.h>
-
-struct revocation {
-    struct question question;
-    struct api *api;
-    http_handle handle;
-    struct id id;
-    bool done;
-};
-
-static bool revoke(struct question *q, struct relay *r)
-{
-    struct revocation *v = CONTAINER_OF(q, struct revocation, question);
-
-    v->done = vehicles_revoke(r, &v->id);
-    return true;
-}
+#include <stdio.h>
 
 static void refuse(struct api *a, http_handle h, const char *id)
 {
@@ -27,42 +11,38 @@ static void refuse(struct api *a, http_handle h, const char *id)
                  "no vehicle terminal `%.80s` has a credential", id);
 }
 
-static void on_revoked(struct question *q)
+static void on_revoked(struct call *c)
 {
-    struct revocation *v = CONTAINER_OF(q, struct revocation, question);
-    char id[ID_TEXT_MAX + 1] = "";
+    const struct revocation *v = &c->revocation;
+    char id[ID_TEXT_MAX + 1];
 
-    memcpy(id, v->id.text, v->id.length);
-    if (v->done)
-        api_answer_empty(v->api, v->handle);
+    snprintf(id, sizeof(id), "%.*s", ID_ARGS(&v->id));
+    if (v->rc == OK)
+        api_answer_empty(c->api, c->handle);
+    else if (v->rc == ERR_NOTFOUND)
+        refuse(c->api, c->handle, id);
+    else if (v->rc == ERR_NOMEM)
+        api_no_memory(c->api, c->handle);
     else
-        refuse(v->api, v->handle, id);
-    free(v);
-}
-
-static void drop(struct question *q)
-{
-    free(CONTAINER_OF(q, struct revocation, question));
+        http_problem(c->api->server, c->handle, 503, "store", NULL,
+                     "the token is void, but a restart may bring it back: %s",
+                     err_text(v->rc));
 }
 
 void api_revoke_credential(struct api *a, const struct http_request *q,
                            const struct params *p)
 {
     const char *text = http_segment(q, 3); /* /api/v1/devices/{id}/credential */
-    const struct relay_group *g = a->conf.group;
-    struct revocation *v = calloc(1, sizeof(*v));
+    struct call *c = call_new(a, q->handle, on_revoked);
 
     (void)p;
-    if (!v) {
-        api_no_memory(a, q->handle);
-    } else if (id_make(PROTOCOL_JT808, slice_of(text, strlen(text)), &v->id) < 0) {
+    if (!c)
+        return;
+    c->kind = CALL_REVOCATION;
+    if (id_make(PROTOCOL_JT808, slice_of(text, strlen(text)), &c->revocation.id) < 0) {
         refuse(a, q->handle, text);
-        free(v);
+        call_free(c);
     } else {
-        v->question =
-            (struct question){.step = revoke, .answered = on_revoked, .drop = drop};
-        v->api = a;
-        v->handle = q->handle;
-        ask(&a->asking, &v->question, relay_shard_of(g, relay_hash(g, &v->id)));
+        call_send_revocation(c);
     }
 }

@@ -71,7 +71,7 @@ void api_send_message(struct api *a, const struct http_request *q,
     (void)p;
     if (!c)
         return;
-    c->is_letter = true;
+    c->kind = CALL_LETTER;
     c->letter = (struct letter){.sender = a->conf.sender};
     if (!read_payload(a, q, &c->letter.body)) {
         call_free(c);

@@ -35,9 +35,9 @@ void call_free(struct call *c)
 {
     list_remove(&c->api->calls, &c->link);
     c->api->call_bytes -= c->bytes;
-    if (c->is_letter) {
+    if (c->kind == CALL_LETTER)
         buf_fini(&c->letter.body);
-    } else {
+    if (c->kind == CALL_ORDER) {
         buf_fini(&c->order.args);
         buf_fini(&c->order.view.answer);
         for (size_t i = 0; i < c->order.count; i++)
@@ -117,6 +117,18 @@ void call_send_letter(struct call *c)
     c->letter.inbox = http_inbox(a->server);
     c->letter.done = on_letter_done;
     letter_send(a->conf.group, &c->letter);
+}
+
+static void on_revocation_done(struct revocation *v)
+{
+    finish(CONTAINER_OF(v, struct call, revocation));
+}
+
+void call_send_revocation(struct call *c)
+{
+    c->revocation.inbox = http_inbox(c->api->server);
+    c->revocation.done = on_revocation_done;
+    vehicles_revoke(c->api->conf.group, &c->revocation);
 }
 
 void calls_fini(struct api *a)

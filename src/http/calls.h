@@ -1,5 +1,5 @@
 /* calls.h - requests that wait for what a shard does with them: an order (session/
- * commands.h), or a letter (session/letter.h).
+ * commands.h), a letter (session/letter.h) or a revocation (session/vehicles.h).
  *
  *   request --> call --parcel--> shard        one there, one back, nothing between
  *   answer <----'  <----parcel----'
@@ -11,6 +11,7 @@
 #include "http/server.h"
 #include "session/commands.h"
 #include "session/letter.h"
+#include "session/vehicles.h"
 
 /* Under way at once: a kilobyte each, and all the bodies that they carry. */
 #define CALLS_MAX       16384
@@ -23,12 +24,13 @@ struct call {
     union {
         struct order order;
         struct letter letter;
+        struct revocation revocation;
     };
     struct link link;
     struct api *api;
     http_handle handle;
     size_t bytes; /* that it carries, once it is sent */
-    bool is_letter;
+    enum { CALL_ORDER, CALL_LETTER, CALL_REVOCATION } kind;
     bool wants_json; /* of the old addresses */
     /* On the server's thread: it came back. Freed afterwards. */
     void (*answer)(struct call *c);
@@ -46,6 +48,7 @@ MUST_CHECK struct call *call_for_device(struct api *a, const struct http_request
 
 void call_send_order(struct call *c, enum order_kind kind);
 void call_send_letter(struct call *c);
+void call_send_revocation(struct call *c);
 
 /* The shards have ended. */
 void calls_fini(struct api *a);

@@ -47,7 +47,7 @@ const struct api_route routes[] = {
      CODES(202, 400, 404, 409, 413, 415, 507), "Send a relay message to a terminal",
      .schema = "accepted", .takes = "message", .takes_bytes = true},
     {HTTP_DELETE, DEVICE "/credential", api_revoke_credential, 0, NO_BODY,
-     CODES(204, 404), "Let a vehicle terminal register anew"},
+     CODES(204, 404, 503), "Let a vehicle terminal register anew"},
     {HTTP_GET, TICKET, api_show_ticket, P(END_WAIT), TYPES(JSON), CODES(200, 404),
      "What became of a command; or wait for it", .schema = "ticket"},
     {HTTP_DELETE, TICKET, api_cancel_ticket, 0, TYPES(JSON), CODES(200, 404, 409),

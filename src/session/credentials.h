@@ -12,8 +12,9 @@
  * good until the new one was shown, so that an answer that gets lost costs nothing.
  *
  * One table per shard, of the ids that live there; used by its thread alone. A token is
- * durable in the ledger before the terminal is told. Those that were never shown make
- * room for others when the table is full. */
+ * durable in the ledger before the terminal is told, and that it was shown before its
+ * terminal may go on: a crash opens no id to strangers. Those that were never shown
+ * make room for others when the table is full. */
 #pragma once
 
 #include "base/id.h"
@@ -21,6 +22,7 @@
 #include "ledger/ledger.h"
 #include "session/token.h"
 
+struct credential;
 struct credentials;
 struct recent; /* recent.h */
 
@@ -33,6 +35,12 @@ struct credentials_conf {
     /* Once for each credentials_issue that said OK: the disk has the token, or (<0) it
      * has not, and the token is void. */
     void (*issued)(void *user, uint64_t waiter, int rc);
+    /* Once for each credentials_prove that said OK and told none: the disk knows that
+     * the token was shown, or (<0, `p` is NULL) may not. */
+    void (*proved)(void *user, uint64_t waiter, struct credential *p, int rc);
+    /* Once for each credentials_revoke that said OK, perhaps before it returns: it is
+     * gone from the disk, or (<0) a start may bring it back; until then it is void. */
+    void (*revoked)(void *user, uint64_t waiter, int rc);
     void *user;
 };
 
@@ -53,12 +61,16 @@ MUST_CHECK int credentials_issue(struct credentials *k, const struct id *id,
                                  bool is_proved, uint64_t waiter,
                                  char token[TOKEN_SIZE]);
 
-/* NULL: it is not that id's token. What is returned stays until it is revoked. */
-struct credential *credentials_prove(struct credentials *k, const struct id *id,
-                                     struct slice token);
+/* OK: it is that id's token; `*out` stays until it is revoked. NULL: proved() follows,
+ * since it was never shown before. ERR_NOTFOUND: it is not; ERR_NOMEM. */
+MUST_CHECK int credentials_prove(struct credentials *k, const struct id *id,
+                                 struct slice token, uint64_t waiter,
+                                 struct credential **out);
 
-/* The id may register again as if it were new. False: it has no credential. */
-bool credentials_revoke(struct credentials *k, const struct id *id);
+/* OK: it is void now, revoked() follows, and the id may register again as if it were
+ * new. ERR_NOTFOUND: it has no credential; ERR_NOMEM. */
+MUST_CHECK int credentials_revoke(struct credentials *k, const struct id *id,
+                                  uint64_t waiter);
 
 /* What the terminal reported lately: kept with its credential, since it outlives the
  * connection. By the credential's number, for who cannot be sure that it is still
@@ -85,7 +97,8 @@ const struct credentials_stats *credentials_stats(const struct credentials *k);
 
 /* ---- the record, as the ledger has it; pure ---- */
 
-/* Stored: a change of the layout is a new CREDENTIAL_VERSION.
+/* Stored: a change of the layout is a new CREDENTIAL_VERSION. One without any hash was
+ * revoked.
  *
  *   | version | protocol | which | length | id ... | [fresh 32] | [proved 32] |
  */

@@ -69,9 +69,7 @@ static void on_skipped(struct conn *c, int why, bool was_dropping, size_t left)
         conn_close(c, CLOSE_BAD_START);
 }
 
-/* What waits for a device goes to it behind the answer to what it came with: it may not
- * listen before that. */
-static void take_commands(struct conn *c)
+void device_take_commands(struct conn *c)
 {
     struct device_session *s = device_session_of(c);
 
@@ -96,7 +94,7 @@ static bool on_cut(struct conn *c, struct slice body, struct slice in,
     if (!on_message(c, &f, in))
         return false;
     c->rx_frames++;
-    take_commands(c);
+    device_take_commands(c);
     return true;
 }
 

@@ -49,6 +49,9 @@ size_t device_input(struct conn *c, struct slice in, bool more_waits,
 /* Logs in as this id, if it is not yet: login_find, delivery_attach, and, behind what
  * this message is answered, commands_attached. From on_message only. False as above. */
 bool device_log_in(struct conn *c, const struct id *id, struct slice in);
+/* What waits for a device goes to it behind the answer to what it came with: it may not
+ * listen before that. device_input() calls it after each message. */
+void device_take_commands(struct conn *c);
 
 /* It speaks for nobody any more; the connection goes on, unless it is closing now. */
 void device_let_go(struct conn *c);

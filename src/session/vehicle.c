@@ -297,7 +297,7 @@ static bool on_message(struct conn *c, const struct device_frame *f, struct slic
 
     if (!v)
         return false;
-    if (v->awaits_token) { /* a drain has ended the hold */
+    if (v->awaits_token || v->awaits_proof) { /* a drain has ended the hold */
         conn_hold(c);
         return false;
     }

@@ -31,12 +31,14 @@ struct vehicle {
     struct id id;            /* CLAIMS: who it was when it spoke last */
     char token[TOKEN_SIZE];  /* the one that it was given; wiped when it has shown it */
     uint16_t given_serial;   /* of the message that asked for it */
+    uint16_t shown_serial;   /* ... that showed it */
     uint8_t tries;           /* to prove who it is, in vain */
     uint8_t proof;           /* counts its proofs: a due answer is for one of them */
     uint16_t due;            /* answers that wait for the disk, or behind such */
     bool is_full : 1;        /* held until fewer do */
     bool has_token : 1;
     bool awaits_token : 1; /* the disk has not got it yet */
+    bool awaits_proof : 1; /* ... does not know yet that it was shown */
     bool warned_unproved : 1, warned_foreign : 1, warned_packages : 1;
 };
 
@@ -102,8 +104,9 @@ void vehicle_log_refused(const struct conn *c, const struct device_frame *f,
 bool vehicle_register(struct conn *c, const struct vehicle_message *m, bool is_proved);
 /* It has shown its token once: it may show it again, in vain, too. */
 void vehicle_authenticate_again(struct conn *c, const struct vehicle_message *m);
-/* For credentials_conf: the disk has the token, or not. */
+/* For credentials_conf: the disk has the token, or not; it knows that it was shown. */
 void vehicle_issued(void *vehicles, uint64_t waiter, int rc);
+void vehicle_proved(void *vehicles, uint64_t waiter, struct credential *p, int rc);
 
 /* ---- vehicle_packages.c ---- */
 

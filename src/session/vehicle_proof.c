@@ -149,32 +149,44 @@ void vehicle_issued(void *user, uint64_t waiter, int rc)
 
 /* ---- authentication ---- */
 
-static struct credential *prove(struct conn *c, const struct vehicle_message *m)
+static int prove(struct conn *c, const struct vehicle_message *m,
+                 struct credential **out)
 {
     struct slice token;
 
     if (jt808_read_token(m->body, m->is_2019, &token) < 0)
         token = (struct slice){0};
-    return credentials_prove(vehicles_of(c)->credentials, &vehicle_of(c)->id, token);
+    return credentials_prove(vehicles_of(c)->credentials, &vehicle_of(c)->id, token,
+                             conn_handle(c), out);
 }
 
-static bool refuse_token(struct conn *c, const struct vehicle_message *m)
+/* Nor from one whose token nobody had shown before, until the disk knows that it was: a
+ * crash would leave its id to strangers. */
+static void await_proof(struct conn *c, uint16_t serial)
 {
-    log_refusal(c, "authentication", "wrong_token");
-    vehicle_answer(c, m->serial, m->message, JT808_RESULT_FAILED);
+    struct vehicle *v = vehicle_of(c);
+
+    v->awaits_proof = true;
+    v->shown_serial = serial;
+    conn_hold(c);
+}
+
+/* `rc`: why. False: the connection is closing. */
+static bool refuse_token(struct conn *c, uint16_t serial, int rc)
+{
+    log_refusal(c, "authentication", rc == ERR_NOTFOUND ? "wrong_token" : err_word(rc));
+    vehicle_answer(c, serial, JT808_AUTHENTICATE, JT808_RESULT_FAILED);
     return !conn_is_closing(c) && may_try_again(c);
 }
 
-static bool authenticate(struct conn *c, const struct vehicle_message *m,
-                         struct slice in)
+/* CLAIMS -> PROVED. */
+static bool enter(struct conn *c, struct credential *p, uint16_t serial,
+                  struct slice in)
 {
     struct vehicle *v = vehicle_of(c);
-    struct credential *p = prove(c, m);
 
-    if (!p)
-        return refuse_token(c, m);
     /* Before whatever waits for it. */
-    vehicle_answer(c, m->serial, m->message, JT808_RESULT_OK);
+    vehicle_answer(c, serial, JT808_AUTHENTICATE, JT808_RESULT_OK);
     if (conn_is_closing(c))
         return false;
     forget_token(v);
@@ -188,12 +200,52 @@ static bool authenticate(struct conn *c, const struct vehicle_message *m,
     return device_log_in(c, &v->id, in);
 }
 
+static bool authenticate(struct conn *c, const struct vehicle_message *m,
+                         struct slice in)
+{
+    struct credential *p;
+    int rc = prove(c, m, &p);
+
+    if (rc < 0)
+        return refuse_token(c, m->serial, rc);
+    if (p)
+        return enter(c, p, m->serial, in);
+    await_proof(c, m->serial);
+    return true;
+}
+
 void vehicle_authenticate_again(struct conn *c, const struct vehicle_message *m)
 {
-    if (prove(c, m))
+    struct credential *p;
+    int rc = prove(c, m, &p);
+
+    if (rc < 0)
+        (void)refuse_token(c, m->serial, rc);
+    else if (p)
         vehicle_answer(c, m->serial, m->message, JT808_RESULT_OK);
     else
-        (void)refuse_token(c, m);
+        await_proof(c, m->serial);
+}
+
+void vehicle_proved(void *user, uint64_t waiter, struct credential *p, int rc)
+{
+    struct vehicles *all = user;
+    struct conn *c = shard_find_conn(all->relay->shard, waiter);
+    struct vehicle *v = c ? vehicle_of(c) : NULL;
+
+    if (!v || !v->awaits_proof)
+        return; /* it left: it may show it again */
+    v->awaits_proof = false;
+    if (c->holds) /* a drain may have ended it */
+        conn_release(c);
+    if (conn_is_closing(c))
+        return;
+    if (rc < 0)
+        (void)refuse_token(c, v->shown_serial, rc);
+    else if (v->credential)
+        vehicle_answer(c, v->shown_serial, JT808_AUTHENTICATE, JT808_RESULT_OK);
+    else if (enter(c, p, v->shown_serial, (struct slice){0}))
+        device_take_commands(c);
 }
 
 /* ---- who claims to be somebody ---- */

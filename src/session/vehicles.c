@@ -4,6 +4,64 @@
 
 #include <stdlib.h>
 
+/* ---- revocations ---- */
+
+static void on_back(struct parcel *parcel, void *receiver)
+{
+    struct revocation *v = CONTAINER_OF(parcel, struct revocation, parcel);
+
+    (void)receiver;
+    v->done(v);
+}
+
+static void give_back(struct revocation *v, int rc)
+{
+    v->rc = rc;
+    v->parcel.open = on_back;
+    inbox_push(v->inbox, &v->parcel);
+}
+
+static void on_revoked(void *user, uint64_t waiter, int rc)
+{
+    (void)user;
+    give_back((struct revocation *)(uintptr_t)waiter, rc);
+}
+
+/* Its connection has shown what is void now. */
+static void close_terminal(struct relay *r, const struct id *id)
+{
+    struct device *d = registry_find(&r->terminals, id, relay_hash(r->group, id));
+    struct conn *c = d ? terminal_of(d)->conn : NULL;
+
+    if (c)
+        conn_close(c, CLOSE_KICKED);
+}
+
+static void on_shard(struct parcel *parcel, void *receiver)
+{
+    struct revocation *v = CONTAINER_OF(parcel, struct revocation, parcel);
+    struct relay *r = ((struct shard *)receiver)->app;
+    struct id id = v->id; /* it may be on its way back */
+    int rc = ERR_NOTFOUND;
+
+    if (r->vehicles)
+        rc = credentials_revoke(r->vehicles->credentials, &id, (uintptr_t)v);
+    if (rc == OK)
+        close_terminal(r, &id);
+    else
+        give_back(v, rc);
+}
+
+void vehicles_revoke(struct relay_group *g, struct revocation *v)
+{
+    unsigned shard = relay_shard_of(g, relay_hash(g, &v->id));
+
+    v->parcel.open = on_shard;
+    shard_post(g->relays[shard].shard, &v->parcel);
+}
+
+/* ---- life ---- */
+
 int vehicles_new(struct relay *r, struct vehicles **out)
 {
     struct vehicles *v = calloc(1, sizeof(*v));
@@ -14,6 +72,8 @@ int vehicles_new(struct relay *r, struct vehicles **out)
         .max = r->group->max_devices,
         .count = &r->group->credentials,
         .issued = vehicle_issued,
+        .proved = vehicle_proved,
+        .revoked = on_revoked,
         .user = v,
     };
     int rc;
@@ -61,19 +121,6 @@ int vehicles_adopt(struct relay_group *g, uint32_t number, struct slice record)
     if (rc == OK)
         home = relay_shard_of(g, relay_hash(g, &c.id));
     return credentials_adopt(g->relays[home].vehicles->credentials, number, record);
-}
-
-/* Its connection first: that holds on to the credential. */
-bool vehicles_revoke(struct relay *r, const struct id *id)
-{
-    struct device *d = registry_find(&r->terminals, id, relay_hash(r->group, id));
-    struct conn *c = d ? terminal_of(d)->conn : NULL;
-
-    if (!r->vehicles)
-        return false;
-    if (c)
-        conn_close(c, CLOSE_KICKED);
-    return credentials_revoke(r->vehicles->credentials, id);
 }
 
 struct vehicles_stats vehicles_stats(const struct relay *r)

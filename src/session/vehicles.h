@@ -27,9 +27,21 @@ MUST_CHECK int vehicles_adopt(struct relay_group *g, uint32_t number,
 
 /* ---- for others ---- */
 
-/* On the id's shard. Its token is void, its connection is closed, and it may register
- * again as if it were new. False: it has no credential. */
-bool vehicles_revoke(struct relay *r, const struct id *id);
+/* A terminal's token becomes void, its connection is closed, and it may register again
+ * as if it were new. */
+struct revocation {
+    struct parcel parcel;
+    struct inbox *inbox;                /* whereto it comes back */
+    void (*done)(struct revocation *v); /* ... and runs this: it is the sender's */
+    struct id id;
+    /* What came of it. OK: durable. ERR_NOTFOUND: it has no credential, and nothing
+     * happened. ERR_NOSPACE, ERR_IO, ERR_NOMEM: it is void, but a start may bring it
+     * back: ask again. */
+    int rc;
+};
+
+/* Any thread. It comes back once, as long as the shards run. */
+void vehicles_revoke(struct relay_group *g, struct revocation *v);
 
 #define VEHICLES_COUNTERS(X)                                                           \
     X(denied, "registrations refused")                                                 \

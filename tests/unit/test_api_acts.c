@@ -1,6 +1,8 @@
 /* What is done to one device, and what its connection shows. */
 #include "apirig.h"
 
+#include "session/vehicle_inside.h"
+
 static int open_rig(void **state)
 {
     (void)state;
@@ -161,6 +163,45 @@ static void who_has_no_credential_has_none_to_lose(void **state)
     assert_int_equal(http_rig_status(n), 404);
 }
 
+static void give_credential(const char *phone)
+{
+    char token[TOKEN_SIZE];
+    struct id id;
+
+    assert_int_equal(id_make(PROTOCOL_JT808, slice_of(phone, strlen(phone)), &id), OK);
+    assert_int_equal(credentials_issue(relay_rig_home(&id)->vehicles->credentials, &id,
+                                       false, 0, token),
+                     OK);
+    relay_rig_settle();
+}
+
+/* With the disk's word. */
+static unsigned status_of(unsigned n)
+{
+    relay_rig_settle();
+    api_rig_settle();
+    return http_rig_status(n);
+}
+
+static void a_credential_is_revoked_when_the_disk_says_so(void **state)
+{
+    static const char at[] = "/api/v1/devices/13912344329/credential";
+    unsigned n;
+
+    (void)state;
+    give_credential("13912344329");
+    n = delete_at(at);
+    assert_int_equal(http_rig_status(n), 0); /* the disk was not asked yet */
+    assert_int_equal(status_of(n), 204);
+    assert_int_equal(http_rig_status(delete_at(at)), 404);
+    give_credential("13912344329");
+    store_mem_fail(&ledger_store, MEM_COMMIT, 1, 1, ERR_IO);
+    n = delete_at(at);
+    assert_int_equal(status_of(n), 503);
+    assert_non_null(strstr(http_rig_body(n), "a restart may bring it back"));
+    assert_int_equal(status_of(delete_at(at)), 204);
+}
+
 /* ---- connections ---- */
 
 static void a_connection_shows_what_it_waits_for(void **state)
@@ -269,6 +310,7 @@ int main(void)
         TEST(a_mailbox_is_shown_and_emptied),
         TEST(a_device_whose_mail_was_dropped_gets_what_comes_next),
         TEST(who_has_no_credential_has_none_to_lose),
+        TEST(a_credential_is_revoked_when_the_disk_says_so),
         TEST(a_connection_shows_what_it_waits_for),
         TEST(connections_come_in_pages),
         TEST(the_old_list_has_who_is_connected),

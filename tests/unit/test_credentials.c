@@ -105,13 +105,31 @@ static void settle(int rc)
     }
 }
 
-static void on_issued(void *user, uint64_t waiter, int rc)
+static void note(const char *what, uint64_t waiter, int rc)
 {
     size_t used = strlen(told);
 
+    snprintf(told + used, sizeof(told) - used, "%s%s%d:%s", used ? " " : "", what,
+             (int)waiter, rc == OK ? "ok" : err_word(rc));
+}
+
+static void on_issued(void *user, uint64_t waiter, int rc)
+{
     (void)user;
-    snprintf(told + used, sizeof(told) - used, "%s%d:%s", used ? " " : "", (int)waiter,
-             rc == OK ? "ok" : err_word(rc));
+    note("", waiter, rc);
+}
+
+static void on_proved(void *user, uint64_t waiter, struct credential *p, int rc)
+{
+    (void)user;
+    assert_int_equal(p != NULL, rc == OK);
+    note("proved ", waiter, rc);
+}
+
+static void on_revoked(void *user, uint64_t waiter, int rc)
+{
+    (void)user;
+    note("revoked ", waiter, rc);
 }
 
 #define EXPECT_TOLD(text)                                                              \
@@ -125,7 +143,9 @@ static void begin(uint32_t max)
     struct credentials_conf conf = {.key = {1, 2},
                                     .max = max,
                                     .count = &count,
-                                    .issued = on_issued};
+                                    .issued = on_issued,
+                                    .proved = on_proved,
+                                    .revoked = on_revoked};
 
     assert_int_equal(credentials_new(&conf, &k), OK);
 }
@@ -176,18 +196,36 @@ static int issue(const char *text, bool is_proved, uint64_t waiter)
     return credentials_issue(k, &id, is_proved, waiter, token);
 }
 
-static bool shows(const char *text, const char *shown)
+/* 1: at once; OK: the disk's word is waited for. */
+static int show(const char *text, const char *shown, uint64_t waiter)
 {
     struct id id = id_of(text);
+    struct credential *p;
+    int rc = credentials_prove(k, &id, slice_of(shown, TOKEN_SIZE), waiter, &p);
 
-    return credentials_prove(k, &id, slice_of(shown, TOKEN_SIZE)) != NULL;
+    assert_true(!p || rc == OK);
+    return p ? 1 : rc;
 }
 
-static bool revoke(const char *text)
+/* The disk is quick, and says yes. */
+static bool shows(const char *text, const char *shown)
+{
+    int rc = show(text, shown, 5);
+
+    if (rc != OK)
+        return rc > 0;
+    told[0] = '\0';
+    settle(OK);
+    assert_string_equal(told, "proved 5:ok");
+    told[0] = '\0';
+    return true;
+}
+
+static int revoke(const char *text, uint64_t waiter)
 {
     struct id id = id_of(text);
 
-    return credentials_revoke(k, &id);
+    return credentials_revoke(k, &id, waiter);
 }
 
 /* Registers, and keeps the token. */
@@ -232,15 +270,18 @@ static void a_token_is_good_for_one_id_alone(void **state)
 static void a_wrong_token_of_any_length_proves_nothing(void **state)
 {
     struct id id = id_of("1");
+    struct credential *p;
     char a[TOKEN_SIZE + 1] = "";
 
     (void)state;
     give("1", a);
     for (size_t size = 0; size < TOKEN_SIZE; size++)
-        assert_null(credentials_prove(k, &id, slice_of(a, size)));
-    assert_null(credentials_prove(k, &id, slice_of(a, TOKEN_SIZE + 1)));
+        assert_int_equal(credentials_prove(k, &id, slice_of(a, size), 1, &p),
+                         ERR_NOTFOUND);
+    assert_int_equal(credentials_prove(k, &id, slice_of(a, TOKEN_SIZE + 1), 1, &p),
+                     ERR_NOTFOUND);
     a[5] ^= 1;
-    assert_null(credentials_prove(k, &id, slice_of(a, TOKEN_SIZE)));
+    assert_int_equal(show("1", a, 1), ERR_NOTFOUND);
 }
 
 static void the_hash_alone_is_stored(void **state)
@@ -364,7 +405,7 @@ static void a_proof_that_could_not_be_written_is_written_with_the_next(void **st
     (void)state;
     give("1", a);
     book.refuses = ERR_NOMEM;
-    assert_true(shows("1", a));
+    assert_int_equal(show("1", a, 1), ERR_NOMEM);
     assert_int_equal(book.writes, 1);
     assert_true(shows("1", a));
     assert_int_equal(book.writes, 2);
@@ -374,17 +415,55 @@ static void a_proof_that_could_not_be_written_is_written_with_the_next(void **st
     assert_int_equal(issue("1", false, 1), ERR_EXISTS);
 }
 
+static void a_first_proof_counts_when_the_disk_has_it(void **state)
+{
+    char a[TOKEN_SIZE];
+
+    (void)state;
+    give("1", a);
+    assert_int_equal(show("1", a, 3), OK);
+    assert_int_equal(show("1", a, 4), OK); /* another connection */
+    EXPECT_TOLD("");
+    assert_int_equal(issue("1", false, 9), ERR_EXISTS);
+    settle(OK);
+    EXPECT_TOLD("proved 4:ok proved 3:ok");
+    assert_int_equal(show("1", a, 5), 1);
+    assert_int_equal(book.writes, 2);
+    restart();
+    assert_int_equal(show("1", a, 5), 1);
+    assert_int_equal(issue("1", false, 9), ERR_EXISTS);
+}
+
+static void a_first_proof_that_the_disk_refuses_is_to_be_shown_again(void **state)
+{
+    char a[TOKEN_SIZE];
+
+    (void)state;
+    give("1", a);
+    assert_int_equal(show("1", a, 3), OK);
+    settle(ERR_NOSPACE);
+    EXPECT_TOLD("proved 3:nospace");
+    assert_int_equal(issue("1", false, 9), ERR_EXISTS);
+    assert_true(shows("1", a));
+    assert_int_equal(show("1", a, 3), 1);
+}
+
 static void a_revoked_id_is_new_again(void **state)
 {
     char a[TOKEN_SIZE], b[TOKEN_SIZE];
 
     (void)state;
-    assert_false(revoke("1"));
+    assert_int_equal(revoke("1", 8), ERR_NOTFOUND);
     give("1", a);
     assert_true(shows("1", a));
-    assert_true(revoke("1"));
+    assert_int_equal(revoke("1", 8), OK);
+    EXPECT_TOLD("");
     assert_false(shows("1", a));
+    settle(OK);
+    EXPECT_TOLD("revoked 8:ok");
     assert_false(book.records[1].is_given);
+    assert_int_equal(atomic_load(&count), 0);
+    assert_int_equal(revoke("1", 8), ERR_NOTFOUND);
     give("1", b);
     assert_false(shows("1", a));
     assert_true(shows("1", b));
@@ -394,13 +473,85 @@ static void one_revoked_on_its_way_to_the_disk_is_void(void **state)
 {
     (void)state;
     assert_int_equal(issue("1", false, 1), OK);
-    assert_true(revoke("1"));
-    assert_false(revoke("1"));
+    assert_int_equal(revoke("1", 8), OK);
+    assert_int_equal(revoke("1", 9), OK);
     settle(OK);
     EXPECT_TOLD("1:closed");
     assert_false(shows("1", token));
+    settle(OK);
+    EXPECT_TOLD("revoked 8:ok revoked 9:ok");
     assert_false(book.records[1].is_given);
     assert_int_equal(atomic_load(&count), 0);
+}
+
+static void one_revoked_whose_token_the_disk_refused_is_gone(void **state)
+{
+    (void)state;
+    assert_int_equal(issue("1", false, 1), OK);
+    assert_int_equal(revoke("1", 8), OK);
+    settle(ERR_IO);
+    EXPECT_TOLD("revoked 8:ok 1:io");
+    assert_int_equal(atomic_load(&count), 0);
+}
+
+static void who_is_revoked_while_it_proves_itself_has_not(void **state)
+{
+    char a[TOKEN_SIZE];
+
+    (void)state;
+    give("1", a);
+    assert_int_equal(show("1", a, 3), OK);
+    assert_int_equal(revoke("1", 8), OK);
+    settle(OK);
+    EXPECT_TOLD("proved 3:closed");
+    settle(OK);
+    EXPECT_TOLD("revoked 8:ok");
+    assert_false(shows("1", a));
+}
+
+static void a_revocation_that_the_disk_refuses_may_be_asked_for_again(void **state)
+{
+    char a[TOKEN_SIZE];
+
+    (void)state;
+    give("1", a);
+    assert_true(shows("1", a));
+    assert_int_equal(revoke("1", 8), OK);
+    settle(ERR_IO);
+    EXPECT_TOLD("revoked 8:io");
+    assert_false(shows("1", a));
+    book.refuses = ERR_NOMEM;
+    assert_int_equal(revoke("1", 8), OK);
+    EXPECT_TOLD("revoked 8:nomem");
+    assert_int_equal(revoke("1", 8), OK);
+    settle(OK);
+    EXPECT_TOLD("revoked 8:ok");
+    assert_int_equal(revoke("1", 8), ERR_NOTFOUND);
+    assert_int_equal(credentials_stats(k)->revoked, 1);
+}
+
+static void after_a_crash_a_revoked_token_stays_void(void **state)
+{
+    uint8_t kept[CREDENTIAL_RECORD_MAX];
+    char a[TOKEN_SIZE], b[TOKEN_SIZE];
+    size_t size;
+
+    (void)state;
+    give("1", a);
+    assert_true(shows("1", a));
+    assert_int_equal(revoke("1", 8), OK);
+    memcpy(kept, book.records[1].bytes, size = book.records[1].size);
+    settle(OK);
+    EXPECT_TOLD("revoked 8:ok");
+    credentials_free(&k); /* all that the disk had when that was told */
+    atomic_store(&count, 0);
+    begin(10);
+    book.records[1].is_given = book.records[1].is_stored = true;
+    assert_int_equal(credentials_adopt(k, 1, slice_of(kept, size)), OK);
+    assert_false(shows("1", a));
+    assert_int_equal(revoke("1", 8), ERR_NOTFOUND);
+    give("1", b);
+    assert_true(shows("1", b));
 }
 
 static void in_a_full_table_the_oldest_that_was_never_shown_makes_room(void **state)
@@ -566,8 +717,14 @@ int main(void)
         T(what_the_disk_refuses_is_as_if_it_had_never_been),
         T(a_refused_new_token_leaves_the_old_one),
         T(a_proof_that_could_not_be_written_is_written_with_the_next),
+        T(a_first_proof_counts_when_the_disk_has_it),
+        T(a_first_proof_that_the_disk_refuses_is_to_be_shown_again),
         T(a_revoked_id_is_new_again),
         T(one_revoked_on_its_way_to_the_disk_is_void),
+        T(one_revoked_whose_token_the_disk_refused_is_gone),
+        T(who_is_revoked_while_it_proves_itself_has_not),
+        T(a_revocation_that_the_disk_refuses_may_be_asked_for_again),
+        T(after_a_crash_a_revoked_token_stays_void),
         T(in_a_full_table_the_oldest_that_was_never_shown_makes_room),
         T(a_token_on_its_way_to_the_disk_makes_no_room),
         T(the_record_is_what_it_was),

@@ -516,23 +516,100 @@ static void who_may_register_is_the_listeners_choice(void **state)
     id_list_free(&list);
 }
 
+static bool is_back;
+
+static void on_revoked(struct revocation *v)
+{
+    (void)v;
+    is_back = true;
+}
+
+static int revoke_now(const char *phone)
+{
+    static struct revocation v;
+
+    is_back = false;
+    v = (struct revocation){.inbox = &relay_rig.shards[0].loop.inbox,
+                            .done = on_revoked,
+                            .id = id_of(phone)};
+    vehicles_revoke(&relay_rig.group, &v);
+    relay_rig_settle();
+    assert_true(is_back);
+    return v.rc;
+}
+
 static void a_revoked_terminal_is_closed_and_may_register_again(void **state)
 {
-    struct id id = id_of(PHONE);
     char old[TOKEN_SIZE + 1];
     int fd = enter();
 
     (void)state;
     memcpy(old, token, sizeof(old));
-    assert_true(vehicles_revoke(home_of(PHONE), &id));
-    assert_false(vehicles_revoke(home_of(PHONE), &id));
-    relay_rig_settle();
+    assert_int_equal(revoke_now(OTHER), ERR_NOTFOUND);
+    EXPECT(fd, "");
+    assert_int_equal(revoke_now(PHONE), OK);
+    assert_int_equal(revoke_now(PHONE), ERR_NOTFOUND);
     EXPECT(fd, "closed");
     close(fd);
     fd = connect_to(0);
     authenticate_as(fd, PHONE, old);
     EXPECT(fd, "8001 1:0102:1");
     register_as(fd, PHONE);
+    leave(fd);
+}
+
+static void a_revocation_that_the_disk_refuses_is_not_done(void **state)
+{
+    int fd = enter();
+
+    (void)state;
+    store_mem_fail(&ledger_store, MEM_COMMIT, 1, 1, ERR_IO);
+    assert_int_equal(revoke_now(PHONE), ERR_IO);
+    EXPECT(fd, "closed");
+    close(fd);
+    assert_int_equal(revoke_now(PHONE), OK);
+    relay_rig_close();
+    relay_rig_open();
+    assert_int_equal(revoke_now(PHONE), ERR_NOTFOUND);
+}
+
+static void a_first_token_is_good_when_the_disk_knows_that_it_was_shown(void **state)
+{
+    int fd = connect_to(0);
+
+    (void)state;
+    register_as(fd, PHONE);
+    store_mem_fail(&ledger_store, MEM_COMMIT, 1, 1, ERR_IO);
+    authenticate_as(fd, PHONE, token);
+    EXPECT(fd, "8001 1:0102:1");
+    assert_null(device_called(PHONE));
+    authenticate_as(fd, PHONE, token);
+    EXPECT(fd, "8001 1:0102:0");
+    leave(fd);
+    fd = connect_to(0);
+    store_mem_fail(&ledger_store, MEM_COMMIT, 1, 1, ERR_IO);
+    authenticate_as(fd, PHONE, token); /* again: the disk is not asked */
+    EXPECT(fd, "8001 1:0102:0");
+    leave(fd);
+}
+
+static void what_follows_a_first_proof_waits_for_its_answer(void **state)
+{
+    struct buf bytes = {0};
+    int fd = connect_to(0);
+
+    (void)state;
+    register_as(fd, PHONE);
+    form(&bytes, PHONE, false, JT808_AUTHENTICATE, 1, 0, 0,
+         slice_of(token, TOKEN_SIZE));
+    form(&bytes, PHONE, false, JT808_HEARTBEAT, 2, 0, 0, (struct slice){0});
+    form(&bytes, PHONE, false, JT808_LOCATION, 3, 0, 0, slice_of("here", 4));
+    pour(fd, &bytes);
+    loop_turn(&relay_rig.shards[0].loop, 0);
+    loop_turn(&relay_rig.shards[1].loop, 0);
+    assert_null(device_called(PHONE));
+    relay_rig_settle();
+    EXPECT(fd, "8001 1:0102:0, 8001 2:0002:0, 8001 3:0200:0");
     leave(fd);
 }
 
@@ -790,6 +867,9 @@ int main(void)
         T(who_registers_again_has_only_so_long_to_prove_itself),
         T(who_may_register_is_the_listeners_choice),
         T(a_revoked_terminal_is_closed_and_may_register_again),
+        T(a_revocation_that_the_disk_refuses_is_not_done),
+        T(a_first_token_is_good_when_the_disk_knows_that_it_was_shown),
+        T(what_follows_a_first_proof_waits_for_its_answer),
         T(a_report_is_answered_when_it_is_on_the_disk),
         T(a_report_that_the_disk_refuses_is_not_answered),
         T(a_report_that_comes_again_is_answered_again_and_told_once),
