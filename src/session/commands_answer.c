@@ -152,6 +152,6 @@ void commands_delivered(struct relay *r, struct terminal *terminal, uint64_t tic
     if (!t || t->errands->terminal != terminal || t->place != PLACE_SENT ||
         t->state != TICKET_SENT)
         return;
-    t->acknowledged_ms = clock_wall_ms();
+    t->acknowledged_ms = ticket_time(t);
     ticket_enter(k, t, TICKET_ACKNOWLEDGED, TICKET_BY_NONE);
 }

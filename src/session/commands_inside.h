@@ -193,6 +193,10 @@ void ticket_accept(struct commands *k, struct ticket *t);
 /* ... one from before the start, in the first turn. */
 void ticket_take_up_later(struct commands *k, struct ticket *t);
 
+/* The wall clock's time of what happens to it now: never before what has happened to it
+ * already, though the clock was set back. */
+int64_t ticket_time(const struct ticket *t);
+
 /* It comes to its end: at once, or when that is durable. */
 void ticket_end(struct commands *k, struct ticket *t, uint8_t state, uint8_t reason);
 /* ... now. */

@@ -41,7 +41,6 @@ static int write_record(struct commands *k, const struct ticket *t)
     if (t->place == PLACE_ENDING) {
         record.state = t->next_state;
         record.reason = t->next_reason;
-        record.ended_ms = clock_wall_ms();
         record.args.size = 0;
     }
     if (t->listener < conf->listener_count)

@@ -29,7 +29,7 @@ int view_ticket(const struct ticket *t, struct ticket_view *v)
         .expires_ms = t->expires_ms,
         .sent_ms = t->sent_ms,
         .acknowledged_ms = t->acknowledged_ms,
-        .ended_ms = t->ended_ms,
+        .ended_ms = ticket_is_over(t->state) ? t->ended_ms : 0,
         .sendings = t->sendings,
         .is_durable = t->is_durable,
         .found_state = t->found_state,

@@ -204,7 +204,7 @@ static bool send_command(struct commands *k, struct ticket *t, const struct spee
     if (!send_it(k, t, s))
         return false;
     if (!t->sent_ms)
-        t->sent_ms = clock_wall_ms();
+        t->sent_ms = ticket_time(t);
     ticket_place(k, t, PLACE_SENT);
     ticket_enter(k, t, TICKET_SENT, TICKET_BY_NONE);
     keep_note(k, t);

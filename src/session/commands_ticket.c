@@ -112,6 +112,18 @@ static bool can_be_late(const struct ticket *t)
            (t->state == TICKET_ANSWERED && t->is_preliminary);
 }
 
+int64_t ticket_time(const struct ticket *t)
+{
+    const int64_t known[] = {t->created_ms, t->sent_ms, t->acknowledged_ms,
+                             t->ended_ms};
+    int64_t now_ms = clock_wall_ms();
+
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (known[i] > now_ms)
+            now_ms = known[i];
+    return now_ms;
+}
+
 /* Where an ended one is remembered. */
 void ticket_remember(struct commands *k, struct ticket *t)
 {
@@ -132,7 +144,6 @@ void ticket_finish(struct commands *k, struct ticket *t, uint8_t state, uint8_t 
     ticket_leave_slot(t);
     wheel_stop(&k->relay->shard->loop.wheel, &t->timer);
     ticket_drop_args(k, t);
-    t->ended_ms = clock_wall_ms();
     ticket_enter(k, t, state, reason);
     ticket_remember(k, t);
     orders_reply(t, OK);
@@ -141,6 +152,7 @@ void ticket_finish(struct commands *k, struct ticket *t, uint8_t state, uint8_t 
 void ticket_end(struct commands *k, struct ticket *t, uint8_t state, uint8_t reason)
 {
     ticket_leave_slot(t);
+    t->ended_ms = ticket_time(t);
     if (!t->is_durable) {
         ticket_finish(k, t, state, reason);
     } else if (state == TICKET_EXPIRED) { /* true after a crash, too */

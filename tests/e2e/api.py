@@ -257,9 +257,15 @@ class Api:
         return [check_ticket(ticket) for ticket in found]
 
     def ticket_moves(self, number):
-        """[(from, to, reason), ...] by the events that are kept."""
-        return [move_of(event) for event in self.all_events(type="command")
-                if event["ticket"] == number]
+        """[(from, to, reason), ...] by the events, which may be a moment behind."""
+        state, moves = self.ticket(number)["state"], []
+
+        def is_caught_up():
+            moves[:] = [move_of(event) for event in self.all_events(type="command")
+                        if event["ticket"] == number]
+            return moves and moves[-1][1] == state
+        wait_until(is_caught_up, f"the event of {number} being {state}", DEADLINE)
+        return moves
 
     def stream(self, after=None, last_event_id=None, **query):
         return Stream(self.address, after, last_event_id, **query)
