@@ -11,7 +11,7 @@ import pytest
 
 from api import device_path
 from devices import STATUS, TURN_ON_SERIAL, Fleet
-from terminal import DEADLINE
+from terminal import DEADLINE, wait_until
 
 CALLERS, DEVICES, EACH = 200, 50, 5
 WRAP, CONNECTIONS, AHEAD = 70000, 4, 16
@@ -114,6 +114,25 @@ def test_every_caller_gets_the_answer_of_its_device(service):
         run_all([lambda n=n: call_often(n) for n in range(CALLERS)])
     assert sum(seen.values()) == CALLERS * EACH == sum(counts.values())
     assert max(seen.values()) == 1, "one answer was told to two callers"
+
+
+@pytest.mark.threads
+def test_whoever_waits_hears_that_the_gateway_ends(service):
+    """And what is to be kept is kept."""
+    devices = [service.device(f"D{n:07d}").login() for n in range(10)]
+    names = [device.name for device in devices]
+    calls = [service.api.call(name, "status", wait="60s") for name in names]
+    for device in devices:
+        device.expect(STATUS)
+    kept = [service.api.call(name, "status", wait="60s", ttl="10m") for name in names]
+    wait_until(lambda: all(len(service.api.tickets(name)) == 2 for name in names),
+               "all to be asked twice")
+    service.stop()
+    for call in calls:
+        call.problem(503, "not-ready", reason="ending")
+    tickets = [call.accepted(state="queued")["ticket"] for call in kept]
+    service.restart()
+    assert [service.api.ticket(ticket)["state"] for ticket in tickets] == ["queued"] * 10
 
 
 @pytest.mark.limit(240)

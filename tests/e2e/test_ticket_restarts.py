@@ -148,6 +148,7 @@ def expect_end(service, ticket, **members):
     assert ended["state"] == "answered" and members.items() <= ended.items(), ended
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("restart", RESTARTS)
 def test_the_order_of_the_queue_survives(service, restart):
     offline(service, OWN)

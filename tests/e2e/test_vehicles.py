@@ -196,6 +196,7 @@ def test_registering_anew_ends_what_was_proved(service):
     other.authenticate(old, FAILED)
 
 
+@pytest.mark.threads
 def test_a_revoked_credential(service):
     service.start()
     vehicle = service.vehicle(OWN).enter()
@@ -364,6 +365,7 @@ def test_a_repetition_on_the_next_connection(service):
     wait_reports(service, 1)
 
 
+@pytest.mark.threads
 def test_what_was_acknowledged_outlives_a_kill(service):
     service.start()
     vehicle = service.vehicle(OWN).enter()
@@ -521,6 +523,7 @@ def test_a_silent_terminal_is_listed_offline(gateway):
     assert gateway.api.history(OWN) == connected() + gone("timeout")
 
 
+@pytest.mark.threads
 def test_the_newest_proved_connection_takes_over(service):
     service.start()
     first = service.vehicle(OWN).enter()
