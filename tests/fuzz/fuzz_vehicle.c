@@ -4,8 +4,8 @@
  *
  * What a terminal hears must be whole frames, well made. Nobody who has not shown a
  * token of an id is connected as that one, is asked anything, or leaves a trace in the
- * registry or the journal. A report that was acknowledged outlives a kill. Each order
- * comes back once. */
+ * registry or the journal. What was acknowledged outlives a kill: a report, and that an
+ * id is somebody's. Each order comes back once. */
 #include "../unit/relayrig.h"
 #include "base/log.h"
 #include "codec/jt808.h"
@@ -40,6 +40,7 @@ struct peer {
     in_port_t port; /* of this connection alone */
     uint8_t phone;
     bool is_2019;
+    bool is_late; /* a token was revoked since it came; may hear of what was before */
     struct framing_state cut;
     struct buf heard;
     uint16_t asked, serial; /* the newest command; 0: none */
@@ -58,6 +59,7 @@ static in_port_t ports;
 static uint8_t may_be[UINT16_MAX + 1]; /* by port: it has shown a token, still good */
 static uint8_t was[UINT16_MAX + 1];    /* ... of old, too */
 static uint8_t ever;                   /* somebody has */
+static uint8_t told;                   /* ... and was told that it was good */
 static uint8_t on_list;                /* that may register */
 
 /* Newest and previous; those that were revoked. */
@@ -185,12 +187,15 @@ static bool is_report(uint16_t message)
            message != JT808_REGISTER && message != JT808_AUTHENTICATE;
 }
 
-static void on_answered(const struct device_frame *f)
+static void on_answered(const struct peer *p, const struct device_frame *f)
 {
     struct jt808_answer a;
+    struct id id = id_in(f);
     int rc = jt808_read_answer(f->body, &a);
 
     assert(rc == OK);
+    if (a.message == JT808_AUTHENTICATE && a.result == JT808_RESULT_OK && !p->is_late)
+        told |= (uint8_t)(may_be[p->port] & 1u << phone_of(&id));
     if (is_report(a.message) &&
         (a.result == JT808_RESULT_OK || a.result == JT808_RESULT_UNSUPPORTED))
         acknowledged[a.serial] = true;
@@ -205,7 +210,7 @@ static void on_heard(struct peer *p, const struct device_frame *f)
         on_registered(f);
         break;
     case JT808_PLATFORM_ANSWER:
-        on_answered(f);
+        on_answered(p, f);
         break;
     default: /* for nobody but the one whose id it has */
         assert(is_in(was[p->port], &id));
@@ -371,6 +376,9 @@ static void revoke_token(unsigned n)
     memset(tokens[n], 0, 2 * TOKEN_SIZE);
     for (unsigned port = 0; port <= ports; port++)
         may_be[port] &= (uint8_t) ~(1u << n);
+    for (int i = 0; i < TERMINALS; i++)
+        peers[i].is_late = true;
+    told &= (uint8_t) ~(1u << n);
 }
 
 static void order_done(struct order *o)
@@ -536,13 +544,28 @@ static void set_up(uint8_t how)
     if (inbox_init(&orders_back) < 0)
         abort();
     ports = 0;
-    ever = 0;
+    ever = told = 0;
     ticket = read_to = 0;
     memset(orders, 0, sizeof(orders)); /* those of one that was killed are lost */
     memset(tokens, 0, sizeof(tokens));
     memset(acknowledged, 0, sizeof(acknowledged));
     for (int i = 0; i < TERMINALS; i++)
         peers[i] = (struct peer){.fd = -1};
+}
+
+/* Its id is taken: no stranger gets a token for it. */
+static void check_taken(unsigned n)
+{
+    struct peer *p = &peers[0];
+
+    enter(p, 0);
+    p->phone = (uint8_t)n;
+    memset(tokens[n], 0, sizeof(tokens[n]));
+    say_whole(p, JT808_REGISTER, "x", 1);
+    relay_rig_settle();
+    hear_some(p, SIZE_MAX);
+    assert(!*tokens[n][0]);
+    drop(p);
 }
 
 /* What was kept is of the same terminals, and all that was promised. */
@@ -554,6 +577,9 @@ static void check_stores(void)
     check();
     for (unsigned serial = 0; serial <= UINT16_MAX; serial++)
         assert(reported[serial] || !acknowledged[serial]);
+    for (unsigned n = 0; n < PHONES; n++)
+        if (told >> n & 1)
+            check_taken(n);
     relay_rig_close();
 }
 
