@@ -37,7 +37,8 @@ static const char before_states[] =
     "\"sendings\":{\"type\":\"integer\"},\"durable\":{\"type\":\"boolean\"},"
     "\"answer\":{\"type\":[\"object\",\"null\"],\"properties\":{"
     "\"message\":{\"type\":\"string\"},\"serial\":{\"type\":\"integer\"},"
-    "\"body\":{\"type\":\"string\"},\"decoded\":{}}},"
+    "\"body\":{\"type\":[\"string\",\"null\"]},\"size\":{\"type\":\"integer\"},"
+    "\"decoded\":{}}},"
     "\"found\":{\"type\":\"object\",\"properties\":{"
     "\"state\":{\"type\":[\"string\",\"null\"]},\"code\":{\"type\":\"integer\"}}},"
     "\"state\":{\"type\":\"string\",\"enum\":[";

@@ -48,9 +48,15 @@ static void write_answer(const struct api *a, struct json *j,
     json_key(j, "serial");
     json_uint(j, v->answer_serial);
     json_key(j, "body");
-    json_hex(j, body);
+    if (v->is_left_out) {
+        json_none(j);
+        json_key(j, "size");
+        json_uint(j, v->answer_size);
+    } else {
+        json_hex(j, body);
+    }
     json_key(j, "decoded");
-    if (dialect)
+    if (dialect && !v->is_left_out)
         dialect->show(conf, v->answer_message, v->answer_version, body, j);
     else
         json_none(j);

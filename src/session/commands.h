@@ -25,6 +25,7 @@
 
 #define IDEMPOTENCY_KEY_MAX 64
 #define ORDER_IDS_MAX       2
+#define LIST_BODIES_MAX     (1u << 20)
 
 struct commands;       /* one shard's */
 struct commands_group; /* what they share */
@@ -93,7 +94,7 @@ enum order_kind {
     ORDER_CREATE,
     ORDER_SHOW,   /* one ticket, by its number */
     ORDER_CANCEL, /* ... if it is unsent */
-    ORDER_LIST,   /* a device's */
+    ORDER_LIST,   /* a device's, with LIST_BODIES_MAX bytes of answers */
 };
 
 struct ticket_view {
@@ -108,8 +109,10 @@ struct ticket_view {
     uint32_t sendings;
     bool is_durable;
     bool has_answer;
+    bool is_left_out; /* its body, which is not in `answer`: a list would be too long */
     uint16_t answer_message, answer_serial;
     uint8_t answer_version;
+    uint32_t answer_size;
     int16_t found_state; /* by `only_if`'s question; -1: it was not asked */
     struct buf answer;   /* the body; whoever has the order frees it */
 };

@@ -245,7 +245,8 @@ void orders_reply(struct ticket *t, int rc);
 void orders_reply_due(struct ticket *t);
 void orders_reply_cancels(struct ticket *t, int rc);
 
-MUST_CHECK int view_ticket(const struct ticket *t, struct ticket_view *v);
+/* `room`: for bodies of answers; what is taken of it is subtracted. */
+MUST_CHECK int view_ticket(const struct ticket *t, struct ticket_view *v, size_t *room);
 
 /* ---- commands_keep.c ---- */
 

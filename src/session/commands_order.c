@@ -15,8 +15,10 @@ static void on_back(struct parcel *parcel, void *receiver)
     o->done(o);
 }
 
-int view_ticket(const struct ticket *t, struct ticket_view *v)
+int view_ticket(const struct ticket *t, struct ticket_view *v, size_t *room)
 {
+    size_t size = buf_used(&t->answer);
+
     *v = (struct ticket_view){
         .ticket = t->number,
         .device = device_id(&t->errands->terminal->device),
@@ -42,7 +44,12 @@ int view_ticket(const struct ticket *t, struct ticket_view *v)
     v->answer_message = t->answer_message;
     v->answer_serial = t->answer_serial;
     v->answer_version = t->answer_version;
-    return buf_used(&t->answer) ? buf_try_append(&v->answer, buf_peek(&t->answer)) : OK;
+    v->answer_size = (uint32_t)size;
+    v->is_left_out = size > *room;
+    if (size == 0 || v->is_left_out)
+        return OK;
+    *room -= size;
+    return buf_try_append(&v->answer, buf_peek(&t->answer));
 }
 
 void order_reply(struct order *o, int rc)
@@ -54,7 +61,9 @@ void order_reply(struct order *o, int rc)
 
 void order_reply_view(struct order *o, const struct ticket *t, int rc)
 {
-    order_reply(o, view_ticket(t, &o->view) < 0 ? ERR_NOMEM : rc);
+    size_t room = SIZE_MAX;
+
+    order_reply(o, view_ticket(t, &o->view, &room) < 0 ? ERR_NOMEM : rc);
 }
 
 static struct order *order_at(struct link *k)

@@ -99,7 +99,7 @@ static size_t gather(const struct errands *e, struct ticket **to, size_t from_ea
 static int list_some(struct ticket **all, struct errands *e, struct order *o)
 {
     size_t limit = o->limit && o->limit < LIST_MAX ? o->limit : LIST_MAX;
-    size_t n = gather(e, all, LIST_MAX);
+    size_t n = gather(e, all, LIST_MAX), room = LIST_BODIES_MAX;
 
     qsort(all, n, sizeof(*all), newest_first);
     if (n > limit)
@@ -107,7 +107,7 @@ static int list_some(struct ticket **all, struct errands *e, struct order *o)
     if (!(o->views = calloc(n + 1, sizeof(*o->views))))
         return ERR_NOMEM;
     for (; o->count < n; o->count++)
-        if (view_ticket(all[o->count], &o->views[o->count]) < 0)
+        if (view_ticket(all[o->count], &o->views[o->count], &room) < 0)
             return ERR_NOMEM;
     return OK;
 }

@@ -577,7 +577,7 @@ static void tickets_are_listed_with_their_answers(void **state)
     orders_rig_answer(&o->views[1], "\5", 1);
     orders_rig_give_back();
     assert_answer(n, 200, "{\"tickets\":[{\"ticket\":\"9f1c02a45be08d13\",");
-    assert_answer(n, 200, "\"body\":\"05\"");
+    assert_answer(n, 200, "\"body\":\"05\",\"decoded\":");
     assert_int_equal(times_in(http_rig_body(n), "\"ticket\":"), 2);
     n = http_rig_get(AT);
     assert_int_equal(orders_rig_last()->limit, 100);
@@ -587,6 +587,21 @@ static void tickets_are_listed_with_their_answers(void **state)
     orders_rig_give_error(ERR_NOTFOUND);
     api_rig_settle();
     assert_answer(n, 404, "there is no device `T9000010`");
+}
+
+static void an_answer_too_long_for_a_list_is_told_by_its_size(void **state)
+{
+    unsigned n = http_rig_get(AT);
+    struct order *o = orders_rig_last();
+
+    (void)state;
+    o->views = calloc(1, sizeof(*o->views));
+    o->count = 1;
+    o->views[0] = orders_rig_view(TICKET_ANSWERED, TICKET_BY_NONE);
+    o->views[0].has_answer = o->views[0].is_left_out = true;
+    o->views[0].answer_size = 65536;
+    orders_rig_give_back();
+    assert_answer(n, 200, "\"body\":null,\"size\":65536,\"decoded\":null}");
 }
 
 #define TEST(name)                                                                     \
@@ -620,6 +635,7 @@ int main(void)
         TEST(what_is_no_ticket_is_not_asked_for),
         TEST(a_ticket_is_withdrawn_unless_it_was_sent),
         TEST(tickets_are_listed_with_their_answers),
+        TEST(an_answer_too_long_for_a_list_is_told_by_its_size),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -990,6 +990,44 @@ static void a_list_has_the_newest_first(void **state)
     hang_up(fd);
 }
 
+/* 20 answers of 64 KiB: the newest 16 are in it. */
+static void a_list_has_only_so_many_bytes_of_answers(void **state)
+{
+    static uint8_t body[64 << 10];
+    struct order list = {.kind = ORDER_LIST, .ids = {fake_id("T1")}, .id_count = 1};
+    struct relay *r = relay_rig_home(&list.ids[0]);
+    int fd = device("T1");
+    static struct order o;
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        struct answer a = {.answers = 5,
+                           .has_serial = true,
+                           .message = 5,
+                           .body = slice_of(body, sizeof(body))};
+
+        ask(&o, "T1", "status", 0);
+        HEARS(fd, "5");
+        a.serial = (uint16_t)serials[0];
+        assert_true(commands_answered(r, relay_rig_device(r, &list.ids[0]), &a));
+        settle();
+        EXPECT(&o, "answered");
+        order_done_with(&o);
+    }
+    send_order(&list);
+    assert_int_equal(list.count, 20);
+    for (size_t i = 0; i < 20; i++) {
+        const struct ticket_view *v = &list.views[i];
+
+        assert_true(v->has_answer);
+        assert_int_equal(v->answer_size, sizeof(body));
+        assert_int_equal(v->is_left_out, i >= 16);
+        assert_int_equal(buf_used(&v->answer), i < 16 ? sizeof(body) : 0);
+    }
+    order_done_with(&list);
+    hang_up(fd);
+}
+
 static void who_waits_for_a_ticket_is_told_when_it_is_over(void **state)
 {
     int fd = device("T1");
@@ -1203,6 +1241,7 @@ int main(void)
         TEST(what_was_superseded_is_not_sent_after_a_kill),
         TEST(a_key_makes_a_call_safe_to_repeat),
         TEST(a_list_has_the_newest_first),
+        TEST(a_list_has_only_so_many_bytes_of_answers),
         TEST(who_waits_for_a_ticket_is_told_when_it_is_over),
         TEST(a_queue_is_bounded),
         TEST(the_oldest_that_are_over_make_room),
