@@ -87,21 +87,21 @@ static void write_command(struct json *j, const struct event *e)
     text_or_none(j, e->reason);
 }
 
-static const struct listener *commanded_listener(const struct api *a, struct slice name)
+static const struct listener *listener_named(const struct api *a, struct slice name)
 {
     for (size_t i = 0; i < a->conf.listener_count; i++) {
         const struct listener *l = &a->conf.listeners[i];
 
         if (slice_equal(slice_of(l->name, strlen(l->name)), name))
-            return listener_dialect(l) ? l : NULL;
+            return l;
     }
     return NULL;
 }
 
 static void write_report(const struct api *a, struct json *j, const struct event *e)
 {
-    const struct listener *l = commanded_listener(a, e->listener);
-    const struct dialect *d = l ? listener_dialect(l) : NULL;
+    const struct listener *l = listener_named(a, e->listener);
+    const struct dialect *d = l ? listener_dialect(l, e->device.protocol) : NULL;
 
     write_message(j, e);
     json_key(j, "name");

@@ -8,12 +8,13 @@
 const struct dialect *ticket_dialect(const struct api *a, const struct ticket_view *v,
                                      const void **conf)
 {
-    const struct listener *l = &a->conf.listeners[v->listener];
+    const struct listener *l;
 
     if (v->listener >= a->conf.listener_count)
         return NULL;
+    l = &a->conf.listeners[v->listener];
     *conf = l->conf;
-    return ((const struct session_ops *)(const void *)l->ops)->dialect;
+    return listener_dialect(l, v->device.protocol);
 }
 
 static void write_time(struct json *j, const char *key, int64_t wall_ms)

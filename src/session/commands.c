@@ -24,7 +24,7 @@ bool speech_of(const struct commands *k, const struct terminal *t, struct speech
     l = t->conn ? t->conn->listener : &conf->listeners[t->listener];
     settings = l->conf;
     *out = (struct speech){
-        .dialect = dialect_of(l),
+        .dialect = listener_dialect(l, t->device.protocol),
         .conf = l->conf,
         .policy = &settings->commands,
         .listener = l->index,

@@ -100,7 +100,8 @@ enum order_kind {
 struct ticket_view {
     uint64_t ticket;
     struct id device;
-    uint16_t listener;               /* of its device, when it was made: its index */
+    uint16_t listener; /* of its device, when it was made: its index; beyond the last
+                          one: it is not configured any more */
     uint8_t state, reason;           /* enum ticket_state, ticket_reason */
     char name[COMMAND_NAME_MAX + 1]; /* empty: raw */
     uint16_t message;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "session/ticket_record.h"
+#include "session/tracker.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,7 +19,6 @@ static struct slice text_of(const char *text)
 
 static int write_record(struct commands *k, const struct ticket *t)
 {
-    const struct commands_conf *conf = &k->group->conf;
     struct ticket_record record = {
         .device = device_id(&t->errands->terminal->device),
         .state = t->state,
@@ -29,7 +29,8 @@ static int write_record(struct commands *k, const struct ticket *t)
 #define X(what, bit) .what = t->what,
             TICKET_FLAGS(X)
 #undef X
-                .name = text_of(t->name),
+                .listener = text_of(tracker_listener_name(k->relay, t->listener)),
+        .name = text_of(t->name),
         .only_if = text_of(t->only_if),
         .key = text_of(t->key),
         .args = buf_peek(&t->args),
@@ -43,8 +44,6 @@ static int write_record(struct commands *k, const struct ticket *t)
         record.reason = t->next_reason;
         record.args.size = 0;
     }
-    if (t->listener < conf->listener_count)
-        record.listener = text_of(conf->listeners[t->listener].name);
     buf_clear(&k->scratch);
     return ticket_record_write(&record, &k->scratch);
 }
@@ -169,14 +168,6 @@ bool keep_is_settled(const struct commands *k)
 
 /* ---- from before the start ---- */
 
-static uint16_t listener_named(const struct commands_conf *conf, struct slice name)
-{
-    for (size_t i = 0; i < conf->listener_count; i++)
-        if (slice_equal(text_of(conf->listeners[i].name), name))
-            return (uint16_t)i;
-    return UINT16_MAX;
-}
-
 static void copy_text(char *to, size_t size, struct slice text)
 {
     snprintf(to, size, "%.*s", (int)text.size, (const char *)text.data);
@@ -184,8 +175,11 @@ static void copy_text(char *to, size_t size, struct slice text)
 
 static int fill(struct commands *k, struct ticket *t, const struct ticket_record *from)
 {
-    int rc;
+    int listener = tracker_listener_named(k->relay->group, from->listener), rc;
 
+    if (listener < 0)
+        return ERR_NOMEM;
+    t->listener = (uint16_t)listener;
     t->state = from->state;
     t->reason = from->reason;
 #define X(how, what) t->what = from->what;
@@ -197,7 +191,6 @@ static int fill(struct commands *k, struct ticket *t, const struct ticket_record
     t->is_durable = true;
     t->errands->has_superseding |= t->supersedes;
     t->is_accepted = ticket_is_over(t->state);
-    t->listener = listener_named(&k->group->conf, from->listener);
     copy_text(t->name, sizeof(t->name), from->name);
     copy_text(t->only_if, sizeof(t->only_if), from->only_if);
     if ((rc = ticket_set_args(k, t, from->args)) < 0)

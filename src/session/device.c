@@ -182,6 +182,7 @@ static uint8_t version(const struct conn *c)
 }
 
 static const struct dialect dialect = {
+    .protocol = PROTOCOL_DEVICE,
     .encode = encode,
     .show = show_body,
     .message_word = message_word,

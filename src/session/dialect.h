@@ -29,6 +29,8 @@ struct wire_command {
 };
 
 struct dialect {
+    uint8_t protocol; /* of its devices */
+
     /* Any thread; pure. `conf`: the listener's settings. `version`: of the device's
      * header, as its session tells it (device_version); 0: not known. OK; ERR_NOTFOUND:
      * no such command; ERR_INVALID, ERR_TOO_LARGE: wrong arguments; ERR_NOMEM; `why` is

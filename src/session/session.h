@@ -37,12 +37,15 @@ static inline const struct presence_policy *presence_policy_of(const struct conn
     return &settings->presence;
 }
 
-/* NULL: its devices take no commands. */
-static inline const struct dialect *listener_dialect(const struct listener *l)
+/* NULL: its devices are of another protocol, or take no commands. One may serve another
+ * protocol since the last start. */
+static inline const struct dialect *listener_dialect(const struct listener *l,
+                                                     uint8_t protocol)
 {
-    const struct session_ops *ops = (const void *)l->ops;
+    const struct dialect *d =
+        ((const struct session_ops *)(const void *)l->ops)->dialect;
 
-    return ops->dialect;
+    return d && d->protocol == protocol ? d : NULL;
 }
 
 static inline const struct session_ops *session_ops_of(const struct conn *c)

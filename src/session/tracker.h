@@ -46,6 +46,11 @@ MUST_CHECK int tracker_adopt(struct relay_group *g, uint32_t number,
                              const struct card *card);
 void tracker_start(struct relay_group *g);
 
+/* While starting: the number of a listener by its name: its index, or, if it is not
+ * configured any more, one beyond the last. -1: memory is out. */
+int tracker_listener_named(struct relay_group *g, struct slice name);
+const char *tracker_listener_name(const struct relay *r, uint16_t listener);
+
 /* ---- one shard's, for relay.c and delivery.c ---- */
 
 MUST_CHECK int tracker_new(struct relay *r, struct tracker **out);

@@ -7,7 +7,7 @@
 
 struct tracker_group {
     struct tracker_conf conf;
-    char **names; /* of listeners: those of `conf`, then others that cards name */
+    char **names; /* of listeners: `conf`'s, then others in cards and tickets */
     size_t name_count;
 };
 

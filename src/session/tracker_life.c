@@ -56,6 +56,16 @@ void tracker_group_free(struct tracker_group **g)
     *g = NULL;
 }
 
+int tracker_listener_named(struct relay_group *g, struct slice name)
+{
+    return number_of_name(g->tracker, name);
+}
+
+const char *tracker_listener_name(const struct relay *r, uint16_t listener)
+{
+    return r->group->tracker->names[listener];
+}
+
 void tracker_known(struct relay *r, const struct terminal *t)
 {
     r->tracker->stats.devices[t->device.protocol][t->presence]++;

@@ -82,6 +82,7 @@ static uint8_t version(const struct conn *c)
 }
 
 const struct dialect vehicle_dialect = {
+    .protocol = PROTOCOL_JT808,
     .encode = encode,
     .show = show,
     .message_word = message_word,

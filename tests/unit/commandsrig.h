@@ -136,6 +136,7 @@ static uint8_t fake_version(const struct conn *c)
 }
 
 static const struct dialect fake_dialect = {
+    .protocol = PROTOCOL_DEVICE,
     .encode = fake_encode,
     .state = fake_state,
     .state_code = fake_state_code,

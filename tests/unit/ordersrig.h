@@ -47,6 +47,7 @@ static inline const char *orders_rig_state_word(const void *conf, uint8_t state)
 }
 
 static const struct dialect orders_rig_dialect = {
+    .protocol = PROTOCOL_DEVICE,
     .show = orders_rig_show,
     .state = orders_rig_state,
     .state_word = orders_rig_state_word,

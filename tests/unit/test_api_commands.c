@@ -353,12 +353,14 @@ static void a_refusal_shows_the_devices_answer(void **state)
 static void an_answer_without_a_dialect_is_shown_as_it_is(void **state)
 {
     (void)state;
-    for (uint16_t listener = 0; listener <= 2; listener += 2) {
+    for (uint16_t listener = 0; listener <= 3; listener++) {
         unsigned n = post(AT, "{\"command\":\"status\"}");
         struct order *o = orders_rig_last();
 
         o->view = orders_rig_view(TICKET_ANSWERED, TICKET_BY_NONE);
         o->view.listener = listener;
+        if (listener == 1) /* it had vehicles then */
+            o->view.device.protocol = PROTOCOL_JT808;
         orders_rig_answer(&o->view, "\5", 1);
         orders_rig_give_back();
         assert_answer(n, 200, "\"body\":\"05\",\"decoded\":null");

@@ -191,7 +191,9 @@ static const char *message_word(const void *conf, uint16_t message)
 
 static void a_report_is_shown_as_its_listener_understands_it(void **state)
 {
-    static const struct dialect dialect = {.show = show, .message_word = message_word};
+    static struct dialect dialect = {.protocol = PROTOCOL_TTMS,
+                                     .show = show,
+                                     .message_word = message_word};
     const struct conn_ops *before = relay_rig.listener.ops;
     struct session_ops speaks = {.dialect = &dialect};
     struct event report = {.kind = EVENT_REPORT,
@@ -211,6 +213,11 @@ static void a_report_is_shown_as_its_listener_understands_it(void **state)
     tell(report);
     EXPECT_EVENT("\"message\":\"0200\",\"name\":\"location\",\"serial\":7,\"size\":2,"
                  "\"body\":\"0aff\",\"decoded\":{\"bytes\":2,\"version\":1}");
+    dialect.protocol = PROTOCOL_JT808; /* it serves others now */
+    tell(report);
+    EXPECT_EVENT("\"message\":\"0200\",\"name\":null,\"serial\":7,\"size\":2,"
+                 "\"body\":\"0aff\",\"decoded\":null");
+    dialect.protocol = PROTOCOL_TTMS;
     report.size = 5000; /* cut: what is left of it means nothing */
     tell(report);
     EXPECT_EVENT(

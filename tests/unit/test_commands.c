@@ -586,6 +586,60 @@ static void tickets_outlive_a_restart_and_a_kill(void **state)
     order_done_with(&over);
 }
 
+static void restart_with(const struct listener *listeners, size_t count)
+{
+    relay_rig_close();
+    take_back();
+    relay_rig.devices = listeners;
+    relay_rig.device_count = count;
+    relay_rig_open();
+    rig_mono_ms++;
+    settle();
+}
+
+static unsigned listener_of(uint64_t ticket)
+{
+    struct order o = {.kind = ORDER_SHOW, .ticket = ticket};
+    unsigned listener;
+
+    send_order(&o);
+    assert_int_equal(o.rc, OK);
+    listener = o.view.listener;
+    order_done_with(&o);
+    return listener;
+}
+
+static void a_ticket_knows_its_listener_by_name(void **state)
+{
+    static struct listener two[2];
+    int fd = device("T1");
+    static struct order over, waiting, cancel;
+
+    (void)state;
+    ask(&over, "T1", "status", DAY);
+    HEARS(fd, "5");
+    reply(fd, "A", 5, "done");
+    close(fd);
+    ask(&waiting, "T1", "on", DAY);
+    two[0] = two[1] = fake_listener;
+    two[0].name = "others";
+    two[1].index = 1;
+    restart_with(two, 2);
+    assert_int_equal(listener_of(over.view.ticket), 1);
+    two[1].name = "more";
+    restart_with(two, 2); /* it is not there any more */
+    assert_int_equal(listener_of(over.view.ticket), 2);
+    cancel = (struct order){.kind = ORDER_CANCEL, .ticket = waiting.view.ticket};
+    send_order(&cancel);
+    EXPECT(&cancel, "cancelled");
+    order_done_with(&cancel);
+    restart();
+    assert_int_equal(listener_of(over.view.ticket), 0);
+    assert_int_equal(listener_of(waiting.view.ticket), 0);
+    assert_string_equal(state_of(waiting.view.ticket), "cancelled");
+    order_done_with(&over);
+}
+
 static void what_expired_meanwhile_is_never_sent(void **state)
 {
     static struct order o, unsent;
@@ -1227,6 +1281,7 @@ int main(void)
         TEST(a_taken_over_connection_answers_no_more),
         TEST(a_late_answer_completes_what_had_a_ttl),
         TEST(tickets_outlive_a_restart_and_a_kill),
+        TEST(a_ticket_knows_its_listener_by_name),
         TEST(what_expired_meanwhile_is_never_sent),
         TEST(not_before_its_time),
         TEST(without_a_disk_nothing_durable_is_promised),
