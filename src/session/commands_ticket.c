@@ -173,7 +173,10 @@ void ticket_set_clock(const struct commands *k, struct ticket *t, int64_t now_wa
 {
     int64_t zero_ms = commands_now(k) - now_wall_ms;
 
-    t->ready_at_ms = t->not_before_ms ? t->not_before_ms + zero_ms : 0;
+    /* Not a moment too early: the turn's time is older than `now_wall_ms`, and both
+     * clocks tell whole milliseconds. */
+    t->ready_at_ms =
+        t->not_before_ms ? t->not_before_ms + clock_mono_ms() - now_wall_ms + 1 : 0;
     t->unsent_at_ms = t->not_after_ms ? t->not_after_ms + zero_ms : NEVER;
     t->over_at_ms = t->expires_ms ? t->expires_ms + zero_ms : NEVER;
 }
