@@ -287,6 +287,8 @@ static void take_up(struct commands *k, struct ticket *t)
         ticket_enter(k, t, TICKET_QUEUED, TICKET_BY_NONE);
     if (!t->sendings && is_superseded(t))
         ticket_end(k, t, TICKET_SUPERSEDED, TICKET_BY_NONE);
+    if (t->place == PLACE_WAITING)
+        orders_reply_due(t); /* who came in the first turn, before this */
 }
 
 void ticket_on_timer(struct timer *timer, int64_t now_ms)

@@ -1010,6 +1010,32 @@ static void a_key_makes_a_call_safe_to_repeat(void **state)
     take_back();
 }
 
+/* Before the shard has taken up what it found on the disk. */
+static void who_asks_in_the_first_turn_is_answered(void **state)
+{
+    static struct order o, again;
+    uint64_t made;
+
+    (void)state;
+    hang_up(device("T1"));
+    order_command(&o, "T1", "status");
+    o.ttl_ms = HOUR;
+    o.wait_ms = 0;
+    strcpy(o.key, "k");
+    again = o;
+    send_order(&o);
+    EXPECT(&o, "queued");
+    made = o.view.ticket;
+    order_done_with(&o);
+    relay_rig_close();
+    take_back();
+    commands_rig_open();
+    send_order(&again);
+    EXPECT(&again, "queued");
+    assert_int_equal(again.view.ticket, made);
+    order_done_with(&again);
+}
+
 /* ---- looking ---- */
 
 static void a_list_has_the_newest_first(void **state)
@@ -1295,6 +1321,7 @@ int main(void)
         TEST(a_newer_command_takes_the_place_of_an_unsent_one),
         TEST(what_was_superseded_is_not_sent_after_a_kill),
         TEST(a_key_makes_a_call_safe_to_repeat),
+        TEST(who_asks_in_the_first_turn_is_answered),
         TEST(a_list_has_the_newest_first),
         TEST(a_list_has_only_so_many_bytes_of_answers),
         TEST(who_waits_for_a_ticket_is_told_when_it_is_over),
