@@ -9,6 +9,9 @@
  * gateway is a sync of its own. */
 #define PAUSE_MS 2
 
+/* Events are told soon enough; devices and callers must not wait for their telling. */
+#define NICENESS 5
+
 static void on_turn(struct keeper *k, int64_t now_ms)
 {
     journal_turn(CONTAINER_OF(k, struct journal, keeper), now_ms);
@@ -38,6 +41,7 @@ int journal_new(const struct journal_conf *conf, struct journal **out)
                                      .reopen = journal_reopen,
                                      .health = &j->health,
                                      .pause_ms = PAUSE_MS,
+                                     .niceness = NICENESS,
                                  });
     j->conf.dir = j->keeper.conf.dir;
     if (rc == OK)

@@ -5,6 +5,7 @@
 
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define FIRST_DELAY_MS  100
@@ -129,6 +130,8 @@ static void *run(void *arg)
     struct keeper *k = arg;
     bool rested = true;
 
+    if (k->conf.niceness) /* of this thread alone, on Linux */
+        (void)setpriority(PRIO_PROCESS, (id_t)gettid(), k->conf.niceness);
     while (!atomic_load(&k->stop)) {
         bool idle = false;
 

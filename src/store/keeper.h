@@ -39,6 +39,7 @@ struct keeper_conf {
     /* After each turn with work: what comes meanwhile shares the next transaction, and
      * wakes nobody. 0: those who wait for a commit are not to wait longer. */
     int64_t pause_ms;
+    int niceness; /* of the thread: above 0 others go first when cores are short */
 };
 
 struct keeper {
