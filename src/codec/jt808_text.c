@@ -32,15 +32,19 @@ static void learn(iconv_t gbk, unsigned lead, unsigned trail)
 
 int jt808_init(void)
 {
-    iconv_t gbk = iconv_open("UTF-16BE", "GBK");
+    static bool is_learnt; /* 24,000 conversations with iconv */
+    iconv_t gbk;
 
-    if (gbk == (iconv_t)-1)
+    if (is_learnt)
+        return OK;
+    if ((gbk = iconv_open("UTF-16BE", "GBK")) == (iconv_t)-1)
         return ERR_INVALID;
     for (unsigned lead = LEAD_FIRST; lead <= LEAD_LAST; lead++) {
         for (unsigned trail = TRAIL_FIRST; trail <= TRAIL_LAST; trail++)
             learn(gbk, lead, trail);
     }
     iconv_close(gbk);
+    is_learnt = true;
     return OK;
 }
 
