@@ -1,4 +1,7 @@
 #include "base/id.h"
+#include "base/log.h"
+
+#include <stdio.h>
 
 const char *protocol_word(uint8_t protocol)
 {
@@ -22,4 +25,18 @@ int id_make(uint8_t protocol, struct slice text, struct id *out)
     out->length = (uint8_t)text.size;
     memcpy(out->text, text.data, text.size);
     return OK;
+}
+
+const char *id_show(const struct id *id, char *out, size_t size)
+{
+    return log_escape(slice_of(id->text, id->length), out, size);
+}
+
+const char *id_show_full(const struct id *id, char *out, size_t size)
+{
+    size_t n = (size_t)snprintf(out, size, "%s/", protocol_word(id->protocol));
+
+    assert(n < size);
+    id_show(id, out + n, size - n);
+    return out;
 }

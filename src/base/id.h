@@ -36,6 +36,13 @@ const char *protocol_word(uint8_t protocol);
 /* Returns OK or ERR_INVALID (empty, longer than ID_TEXT_MAX). */
 MUST_CHECK int id_make(uint8_t protocol, struct slice text, struct id *out);
 
+/* For logs and people: escaped, and with its protocol in front, "ttms/00000002". Cut if
+ * `size` is smaller than this. Return `out`. */
+#define ID_SHOWN_MAX      (4 * ID_TEXT_MAX + 1)
+#define ID_SHOWN_FULL_MAX (16 + ID_SHOWN_MAX)
+const char *id_show(const struct id *id, char *out, size_t size);
+const char *id_show_full(const struct id *id, char *out, size_t size);
+
 static inline bool id_is_set(const struct id *id)
 {
     return id->protocol != 0;
@@ -47,5 +54,5 @@ static inline bool id_equal(const struct id *a, const struct id *b)
            memcmp(a->text, b->text, a->length) == 0;
 }
 
-/* For printf: "%.*s", ID_ARGS(&id). Escape it before it reaches a log. */
+/* For printf: "%.*s", ID_ARGS(&id). Not for a log: see id_show(). */
 #define ID_ARGS(id) (int)(id)->length, (id)->text

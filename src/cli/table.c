@@ -119,11 +119,9 @@ int table_flush(struct table *t, FILE *out)
 
 const char *table_id(const struct id *id)
 {
-    static char text[16 + 4 * ID_TEXT_MAX];
-    int n = snprintf(text, sizeof(text), "%s/", protocol_word(id->protocol));
+    static char text[ID_SHOWN_FULL_MAX];
 
-    log_escape(slice_of(id->text, id->length), text + n, sizeof(text) - (size_t)n);
-    return text;
+    return id_show_full(id, text, sizeof(text));
 }
 
 static char *next_text(void)

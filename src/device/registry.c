@@ -72,7 +72,7 @@ static void clear_id(struct device *d)
     d->protocol = d->id_length = 0;
 }
 
-static bool is_named(const struct device *d, const struct id *id)
+bool device_is_called(const struct device *d, const struct id *id)
 {
     return d->protocol == id->protocol && d->id_length == id->length &&
            memcmp(text_of(d), id->text, id->length) == 0;
@@ -153,7 +153,7 @@ static struct device *find_in(const struct registry *r,
         if (p->hash == hash && p->ref != REF_GONE) {
             struct device *d = device_at(r, p->ref);
 
-            if (is_named(d, id))
+            if (device_is_called(d, id))
                 return d;
         }
     }

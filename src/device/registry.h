@@ -54,6 +54,7 @@ void registry_init(struct registry *r, size_t object_size);
 void registry_fini(struct registry *r);
 
 struct id device_id(const struct device *d);
+bool device_is_called(const struct device *d, const struct id *id);
 
 /* `hash` is hash_bytes() over the id; the same for all calls with that id. */
 struct device *registry_find(const struct registry *r, const struct id *id,

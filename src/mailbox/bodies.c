@@ -72,9 +72,7 @@ void bodies_fini(struct mailbox *box)
 
 const char *body_name(const struct mailqueue_body *q)
 {
-    static _Thread_local char name[16 + 4 * ID_TEXT_MAX];
-    int n = snprintf(name, sizeof(name), "%s/", protocol_word(q->id.protocol));
+    static _Thread_local char name[ID_SHOWN_FULL_MAX];
 
-    log_escape(slice_of(q->id.text, q->id.length), name + n, sizeof(name) - (size_t)n);
-    return name;
+    return id_show_full(&q->id, name, sizeof(name));
 }

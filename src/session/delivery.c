@@ -97,12 +97,11 @@ static void refuse(struct relay *r, const struct terminal *t, const struct envel
                    int why)
 {
     struct id id = device_id(&t->device);
-    char text[4 * ID_TEXT_MAX + 1];
+    char text[ID_SHOWN_MAX];
 
     r->stats.frames_refused++;
     LOG_THROTTLED(LOG_WARN, SESSION, "device %s refused a message reason=%s",
-                  log_escape(slice_of(id.text, id.length), text, sizeof(text)),
-                  err_word(why));
+                  id_show(&id, text, sizeof(text)), err_word(why));
     if (e->number)
         relay_decide(r, e->shard, e->session, e->number, false);
 }

@@ -15,20 +15,9 @@
  * it is not. */
 #define JUNK_MAX 64
 
-static const char *escape_id(struct id id, char *out, size_t size)
-{
-    return log_escape(slice_of(id.text, id.length), out, size);
-}
-
 const char *device_describe(const struct conn *c, char *text, size_t size)
 {
-    const struct terminal *self = device_session_of(c)->self;
-    char name[ID_TEXT_MAX * 4 + 1];
-
-    if (self)
-        snprintf(text, size, "device=%s",
-                 escape_id(device_id(&self->device), name, sizeof(name)));
-    return text;
+    return login_describe(device_session_of(c)->self, text, size);
 }
 
 const struct device *device_of(const struct conn *c)
@@ -43,7 +32,7 @@ const struct device *device_of(const struct conn *c)
 static void on_bad_frame(struct conn *c, const char *why)
 {
     struct device_session *s = device_session_of(c);
-    char device[ID_TEXT_MAX * 4 + sizeof("device=")] = "device=none";
+    char device[ID_SHOWN_MAX + sizeof("device=")] = "device=none";
 
     relay_of(c)->stats.bad_frames++;
     if (!s->warned_bad)
@@ -168,13 +157,6 @@ void device_age_packages(struct conn *c)
 
 /* ---- who it is ---- */
 
-static bool is_called(const struct terminal *self, const struct id *id)
-{
-    struct id own = device_id(&self->device);
-
-    return id_equal(&own, id);
-}
-
 static void speak_no_more(struct conn *c, bool stays)
 {
     struct terminal *self = device_session_of(c)->self;
@@ -200,25 +182,15 @@ void device_let_go(struct conn *c)
 bool device_log_in(struct conn *c, const struct id *id, struct slice in)
 {
     struct device_session *s = device_session_of(c);
-    char name[ID_TEXT_MAX * 4 + 1];
-    struct relay *r = relay_of(c);
-    struct terminal *t;
 
-    if (s->self && is_called(s->self, id))
+    if (s->self && device_is_called(&s->self->device, id))
         return true;
     device_let_go(c);
-    if (conn_is_closing(c) || login_find(c, id, in, &t) != LOGIN_HERE)
+    if (conn_is_closing(c) || !login_as(c, id, in, &s->self))
         return false;
-    s->self = t;
-    LOG_SESSION(LOG_INFO, "session %" PRIx64 " login device=%s proto=%s",
-                conn_number(c), escape_id(*id, name, sizeof(name)),
-                protocol_word(id->protocol));
-    conn_registered(c);
-    if (conn_is_closing(c))
-        return false;
-    if (t->conn) /* it answers no more */
-        commands_detached(r, t);
-    delivery_attach(r, t, c);
+    if (s->self->conn) /* it answers no more */
+        commands_detached(relay_of(c), s->self);
+    delivery_attach(relay_of(c), s->self, c);
     s->is_new = true;
     return !conn_is_closing(c);
 }

@@ -49,18 +49,6 @@ static struct id id_of(const struct conn *c, const struct heartbeat *beat)
     return id;
 }
 
-static const char *escape_id(struct id id, char *out, size_t size)
-{
-    return log_escape(slice_of(id.text, id.length), out, size);
-}
-
-static bool is_called(const struct terminal *self, const struct id *id)
-{
-    struct id own = device_id(&self->device);
-
-    return id_equal(&own, id);
-}
-
 /* ---- who it is ---- */
 
 static void let_go(struct conn *c)
@@ -76,18 +64,11 @@ static void let_go(struct conn *c)
 static bool log_in(struct conn *c, const struct id *id, struct slice in)
 {
     struct heartbeat_session *s = session_of(c);
-    char name[ID_TEXT_MAX * 4 + 1];
-    struct terminal *t;
 
     let_go(c);
-    if (login_find(c, id, in, &t) != LOGIN_HERE)
+    if (!login_as(c, id, in, &s->self))
         return false;
-    s->self = t;
-    LOG_SESSION(LOG_INFO, "session %" PRIx64 " login device=%s proto=heartbeat",
-                conn_number(c), escape_id(*id, name, sizeof(name)));
-    conn_registered(c);
-    if (!conn_is_closing(c))
-        delivery_attach(relay_of(c), t, c);
+    delivery_attach(relay_of(c), s->self, c);
     return !conn_is_closing(c);
 }
 
@@ -127,7 +108,7 @@ static bool on_news(struct conn *c, struct slice text, struct slice in)
         return false;
     }
     id = id_of(c, &beat);
-    if ((!s->self || !is_called(s->self, &id)) && !log_in(c, &id, in))
+    if ((!s->self || !device_is_called(&s->self->device, &id)) && !log_in(c, &id, in))
         return false;
     s->pid = beat.pid;
     s->has_pid = beat.has_pid;
@@ -204,13 +185,7 @@ static void on_close(struct conn *c)
 
 static const char *describe(const struct conn *c, char *text, size_t size)
 {
-    const struct terminal *self = session_of(c)->self;
-    char name[ID_TEXT_MAX * 4 + 1];
-
-    if (self)
-        snprintf(text, size, "device=%s",
-                 escape_id(device_id(&self->device), name, sizeof(name)));
-    return text;
+    return login_describe(session_of(c)->self, text, size);
 }
 
 static void show(const struct conn *c, struct json *j)

@@ -1,4 +1,8 @@
 #include "session/login.h"
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 
 static enum login move(struct conn *c, uint64_t hash, struct slice in)
 {
@@ -29,4 +33,32 @@ enum login login_find(struct conn *c, const struct id *id, struct slice in,
         return LOGIN_CLOSED;
     }
     return LOGIN_HERE;
+}
+
+bool login_as(struct conn *c, const struct id *id, struct slice in,
+              struct terminal **self)
+{
+    char name[ID_SHOWN_MAX];
+    struct terminal *t;
+
+    if (login_find(c, id, in, &t) != LOGIN_HERE)
+        return false;
+    *self = t;
+    LOG_SESSION(LOG_INFO, "session %" PRIx64 " login device=%s proto=%s",
+                conn_number(c), id_show(id, name, sizeof(name)),
+                protocol_word(id->protocol));
+    conn_registered(c);
+    return !conn_is_closing(c);
+}
+
+const char *login_describe(const struct terminal *self, char *text, size_t size)
+{
+    char name[ID_SHOWN_MAX];
+    struct id id;
+
+    if (self) {
+        id = device_id(&self->device);
+        snprintf(text, size, "device=%s", id_show(&id, name, sizeof(name)));
+    }
+    return text;
 }

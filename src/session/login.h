@@ -18,6 +18,14 @@ enum login {
 enum login login_find(struct conn *c, const struct id *id, struct slice in,
                       struct terminal **out);
 
-/* The first half of it: a connection that only claims to be this device goes where it
- * would live, and none is made. LOGIN_HERE: this is its shard. */
+/* Finds it and says so in the log: *self is whom the connection speaks for from now on.
+ * Then delivery_attach(). False: it moved, or is closing. */
+bool login_as(struct conn *c, const struct id *id, struct slice in,
+              struct terminal **self);
+
+/* conn_ops.describe of a connection that speaks for `self`, or NULL: nobody. */
+const char *login_describe(const struct terminal *self, char *text, size_t size);
+
+/* The first half of login_find: a connection that only claims to be this device goes
+ * where it would live, and none is made. LOGIN_HERE: this is its shard. */
 enum login login_move(struct conn *c, const struct id *id, struct slice in);

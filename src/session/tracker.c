@@ -44,13 +44,13 @@ static struct slice name_of(const struct tracker *k, const struct terminal *t)
 
 static void log_move(const struct event *e)
 {
-    char id[4 * ID_TEXT_MAX + 1];
+    char id[ID_SHOWN_MAX];
 
     LOG_SESSION(LOG_INFO,
                 "device %s enters state=%s from=%s reason=%.*s epoch=%u "
                 "listener=%.*s",
-                log_escape(slice_of(e->device.text, e->device.length), id, sizeof(id)),
-                presence_word(e->to), presence_word(e->from), (int)e->reason.size,
+                id_show(&e->device, id, sizeof(id)), presence_word(e->to),
+                presence_word(e->from), (int)e->reason.size,
                 (const char *)e->reason.data, e->epoch, (int)e->listener.size,
                 (const char *)e->listener.data);
 }

@@ -26,11 +26,10 @@ static bool may_be_forgotten(const struct relay *r, const struct terminal *t)
 static void forget(struct tracker *k, struct terminal *t, const char *reason)
 {
     struct id id = device_id(&t->device);
-    char text[4 * ID_TEXT_MAX + 1];
+    char text[ID_SHOWN_MAX];
 
     LOG_SESSION(LOG_INFO, "device %s forgotten reason=%s epoch=%u",
-                log_escape(slice_of(id.text, id.length), text, sizeof(text)), reason,
-                t->epoch);
+                id_show(&id, text, sizeof(text)), reason, t->epoch);
     if (t->card)
         feed_drop(k->feed, t->card);
     k->stats.forgotten++;

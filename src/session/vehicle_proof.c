@@ -28,14 +28,12 @@ static void say_registered(struct conn *c, uint16_t serial, uint8_t result,
 
 static void log_refusal(const struct conn *c, const char *what, const char *why)
 {
-    const struct id *id = &vehicle_of(c)->id;
-    char name[4 * ID_TEXT_MAX + 1];
+    char name[ID_SHOWN_MAX];
 
     LOG_THROTTLED(LOG_WARN, SESSION,
                   "session %" PRIx64 " refused %s device=%s why=%s listener=%s",
-                  conn_number(c), what,
-                  log_escape(slice_of(id->text, id->length), name, sizeof(name)), why,
-                  c->listener->name);
+                  conn_number(c), what, id_show(&vehicle_of(c)->id, name, sizeof(name)),
+                  why, c->listener->name);
 }
 
 /* False: those were enough. */
@@ -253,11 +251,11 @@ void vehicle_proved(void *user, uint64_t waiter, struct credential *p, int rc)
 void vehicle_log_refused(const struct conn *c, const struct device_frame *f,
                          const char *why)
 {
-    char name[4 * ID_TEXT_MAX + 1] = "?";
+    char name[ID_SHOWN_MAX] = "?";
     struct id id;
 
     if (device_id_text(&f->head, PROTOCOL_JT808, &id) == OK)
-        log_escape(slice_of(id.text, id.length), name, sizeof(name));
+        id_show(&id, name, sizeof(name));
     LOG_THROTTLED(LOG_WARN, SESSION,
                   "session %" PRIx64
                   " refused a message why=%s message=%04x device=%s listener=%s",
