@@ -7,6 +7,7 @@
  * what was sent, byte for byte; and a look at a connection never contradicts itself. */
 #include "../unit/answersrig.h"
 #include "base/log.h"
+#include "declaring.h"
 #include "session/view.h"
 
 #include <stdlib.h>
@@ -202,29 +203,10 @@ static size_t read_declaration(const uint8_t *b, size_t size, struct framing *f)
         *f = known[b[0] >> 1];
         return 1;
     }
-    if (size < 24)
+    if (size < DECLARED_BY)
         return 0;
-    *f = (struct framing){
-        .start = {b[1] % 4, {b[2], b[3], b[2]}},
-        .end = {b[4] % 3, {b[5], b[6]}},
-        .length = {.form = b[7] % 9,
-                   .digits = b[8] % 12,
-                   .offset = b[9] % 16,
-                   .adjust = (int8_t)b[10],
-                   .min = b[11] % 4,
-                   .max = b[12]},
-        .escape = {b[13], b[14] % 4, {{b[15], b[13]}, {b[16], b[2]}, {b[17], b[5]}}},
-        .checksum = {.kind = b[18] % (CHECKSUM_COUNT_ + 1),
-                     .little_endian = b[0] & 2,
-                     .is_reported = b[0] & 4,
-                     .offset = b[19] % 16,
-                     .from = b[20] % 16,
-                     .to = b[21] % 16},
-        .resyncs = b[0] & 8,
-        .min_frame = b[22],
-        .max_frame = (uint32_t)b[23] * 4,
-    };
-    return framing_check(f) ? 0 : 24;
+    *f = declared(b, b[0] >> 1);
+    return framing_check(f) ? 0 : DECLARED_BY;
 }
 
 static void finish(void)

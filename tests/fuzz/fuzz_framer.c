@@ -6,6 +6,7 @@
  * Each piece is handed over in a heap block of its exact size, so that a read outside
  * is caught. What is cut must, wrapped again, be cut to the same body. */
 #include "codec/frame.h"
+#include "declaring.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -64,7 +65,7 @@ struct outcome {
 /* A declaration from the input's first bytes; those that are used up are cut off. */
 static bool declare(struct slice *in, struct framing *f)
 {
-    uint8_t b[24];
+    uint8_t b[DECLARED_BY];
 
     if (in->size < 1)
         return false;
@@ -77,26 +78,7 @@ static bool declare(struct slice *in, struct framing *f)
         return false;
     memcpy(b, in->data, sizeof(b));
     *in = slice_from(*in, sizeof(b));
-    *f = (struct framing){
-        .start = {b[1] % 4, {b[2], b[3], b[2]}},
-        .end = {b[4] % 3, {b[5], b[6]}},
-        .length = {.form = b[7] % 9,
-                   .digits = b[8] % 12,
-                   .offset = b[9] % 16,
-                   .adjust = (int8_t)b[10],
-                   .min = b[11] % 4,
-                   .max = b[12]},
-        .escape = {b[13], b[14] % 4, {{b[15], b[13]}, {b[16], b[2]}, {b[17], b[5]}}},
-        .checksum = {.kind = b[18] % (CHECKSUM_COUNT_ + 1),
-                     .little_endian = b[0] & 1,
-                     .is_reported = b[0] & 2,
-                     .offset = b[19] % 16,
-                     .from = b[20] % 16,
-                     .to = b[21] % 16},
-        .resyncs = b[0] & 4,
-        .min_frame = b[22],
-        .max_frame = (uint32_t)b[23] * 4,
-    };
+    *f = declared(b, b[0]);
     return framing_check(f) == NULL;
 }
 

@@ -8,6 +8,7 @@
  * id is somebody's. Each order comes back once. */
 #include "../unit/relayrig.h"
 #include "base/log.h"
+#include "hearing.h"
 #include "codec/jt808.h"
 #include "session/commands.h"
 #include "session/device.h"
@@ -41,8 +42,7 @@ struct peer {
     uint8_t phone;
     bool is_2019;
     bool is_late; /* a token was revoked since it came; may hear of what was before */
-    struct framing_state cut;
-    struct buf heard;
+    struct hearing hearing;
     uint16_t asked, serial; /* the newest command; 0: none */
     uint16_t said;          /* serial of its newest message */
 };
@@ -201,8 +201,9 @@ static void on_answered(const struct peer *p, const struct device_frame *f)
         acknowledged[a.serial] = true;
 }
 
-static void on_heard(struct peer *p, const struct device_frame *f)
+static void on_heard(void *user, const struct device_frame *f)
 {
+    struct peer *p = user;
     struct id id = id_in(f);
 
     switch (f->message) {
@@ -223,30 +224,7 @@ static void on_heard(struct peer *p, const struct device_frame *f)
 
 static void hear_some(struct peer *p, size_t most)
 {
-    struct framing framing = device_framing(DEVICE_ID_JT808);
-    uint8_t bytes[4096], scratch[DEVICE_FRAME_MAX];
-    ssize_t n = recv(p->fd, bytes, most < sizeof(bytes) ? most : sizeof(bytes), 0);
-    ssize_t used = 1;
-
-    if (n <= 0)
-        return;
-    if (buf_try_append(&p->heard, slice_of(bytes, (size_t)n)) < 0)
-        abort();
-    while (buf_used(&p->heard) && used > 0) {
-        struct device_frame f;
-        struct frame cut;
-        int rc;
-
-        used =
-            framing_cut(&framing, &p->cut, buf_peek(&p->heard), false, scratch, &cut);
-        assert(used >= 0 && cut.fault == OK);
-        if (cut.bytes.size) {
-            rc = device_decode(DEVICE_ID_JT808, cut.body, &f);
-            assert(rc == OK);
-            on_heard(p, &f);
-        }
-        buf_consume(&p->heard, (size_t)used);
-    }
+    hear(&p->hearing, p->fd, most, DEVICE_ID_JT808, on_heard, p);
 }
 
 /* ---- terminals speak ---- */
@@ -263,7 +241,7 @@ static void drop(struct peer *p)
 {
     if (p->fd >= 0)
         close(p->fd);
-    buf_fini(&p->heard);
+    buf_fini(&p->hearing.rest);
     *p = (struct peer){.fd = -1, .phone = p->phone};
 }
 

@@ -4,6 +4,7 @@
  * must come back once, and say what became of it. */
 #include "../unit/relayrig.h"
 #include "base/log.h"
+#include "hearing.h"
 #include "session/commands.h"
 #include "session/device.h"
 
@@ -14,8 +15,7 @@ enum { SEND, SAY, ANSWER, READ, DROP, TURN, ASK, FULL, ACTIONS };
 
 struct machine {
     int fd; /* -1: not connected */
-    struct framing_state cut;
-    struct buf heard;
+    struct hearing hearing;
     uint16_t asked, serial; /* its newest command; 0: none */
 };
 
@@ -27,8 +27,10 @@ static struct listener listener;
 
 /* ---- machines ---- */
 
-static void on_heard(struct machine *m, const struct device_frame *f)
+static void on_heard(void *user, const struct device_frame *f)
 {
+    struct machine *m = user;
+
     if (f->message == profile_vending.login || f->message == profile_vending.heartbeat)
         assert(f->body.size == 1 && f->body.data[0] == 0);
     m->asked = f->message;
@@ -37,37 +39,14 @@ static void on_heard(struct machine *m, const struct device_frame *f)
 
 static void hear_some(struct machine *m, size_t most)
 {
-    struct framing framing = device_framing(DEVICE_ID_ASCII8);
-    uint8_t bytes[1024], scratch[DEVICE_FRAME_MAX];
-    ssize_t n = recv(m->fd, bytes, most < sizeof(bytes) ? most : sizeof(bytes), 0);
-    ssize_t used = 1;
-
-    if (n <= 0)
-        return;
-    if (buf_try_append(&m->heard, slice_of(bytes, (size_t)n)) < 0)
-        abort();
-    while (buf_used(&m->heard) && used > 0) {
-        struct device_frame f;
-        struct frame cut;
-        int rc;
-
-        used =
-            framing_cut(&framing, &m->cut, buf_peek(&m->heard), false, scratch, &cut);
-        assert(used >= 0 && cut.fault == OK);
-        if (cut.bytes.size) {
-            rc = device_decode(DEVICE_ID_ASCII8, cut.body, &f);
-            assert(rc == OK);
-            on_heard(m, &f);
-        }
-        buf_consume(&m->heard, (size_t)used);
-    }
+    hear(&m->hearing, m->fd, most, DEVICE_ID_ASCII8, on_heard, m);
 }
 
 static void drop(struct machine *m)
 {
     if (m->fd >= 0)
         close(m->fd);
-    buf_fini(&m->heard);
+    buf_fini(&m->hearing.rest);
     *m = (struct machine){.fd = -1};
 }
 
