@@ -9,6 +9,9 @@
 /* Whose devices have a dialect. */
 static const uint8_t commanded[] = {PROTOCOL_DEVICE, PROTOCOL_JT808};
 
+static_assert(offsetof(struct order, trip) == 0 && offsetof(struct letter, trip) == 0 &&
+                  offsetof(struct revocation, trip) == 0,
+              "a call comes back by its trip");
 static_assert(ARRAY_LEN(commanded) <= ORDER_IDS_MAX, "an order has room for them");
 
 struct call *call_new(struct api *a, http_handle h, void (*answer)(struct call *c))
@@ -75,59 +78,42 @@ struct call *call_for_device(struct api *a, const struct http_request *q,
     return NULL;
 }
 
-static void count_bytes(struct call *c, const struct buf *carried)
+static void on_back(struct trip *t)
 {
-    c->bytes = buf_used(carried);
-    c->api->call_bytes += c->bytes;
-}
+    struct call *c = CONTAINER_OF(t, struct call, trip);
 
-static void finish(struct call *c)
-{
     c->answer(c);
     call_free(c);
 }
 
-static void on_order_done(struct order *o)
+/* `carried`: a body; or NULL. */
+static void prepare(struct call *c, const struct buf *carried)
 {
-    finish(CONTAINER_OF(o, struct call, order));
+    c->bytes = carried ? buf_used(carried) : 0;
+    c->api->call_bytes += c->bytes;
+    c->trip.inbox = http_inbox(c->api->server);
+    c->trip.done = on_back;
 }
 
 void call_send_order(struct call *c, enum order_kind kind)
 {
     struct api *a = c->api;
 
-    count_bytes(c, &c->order.args);
+    prepare(c, &c->order.args);
     c->order.kind = (uint8_t)kind;
-    c->order.inbox = http_inbox(a->server);
-    c->order.done = on_order_done;
     http_set_deadline(a->server, c->handle, c->order.wait_ms + ANSWER_EXTRA_MS);
     a->conf.order(a->conf.group, &c->order);
 }
 
-static void on_letter_done(struct letter *l)
-{
-    finish(CONTAINER_OF(l, struct call, letter));
-}
-
 void call_send_letter(struct call *c)
 {
-    struct api *a = c->api;
-
-    count_bytes(c, &c->letter.body);
-    c->letter.inbox = http_inbox(a->server);
-    c->letter.done = on_letter_done;
-    letter_send(a->conf.group, &c->letter);
-}
-
-static void on_revocation_done(struct revocation *v)
-{
-    finish(CONTAINER_OF(v, struct call, revocation));
+    prepare(c, &c->letter.body);
+    letter_send(c->api->conf.group, &c->letter);
 }
 
 void call_send_revocation(struct call *c)
 {
-    c->revocation.inbox = http_inbox(c->api->server);
-    c->revocation.done = on_revocation_done;
+    prepare(c, NULL);
     vehicles_revoke(c->api->conf.group, &c->revocation);
 }
 

@@ -22,6 +22,7 @@ struct params;
 
 struct call {
     union {
+        struct trip trip; /* what each of them begins with */
         struct order order;
         struct letter letter;
         struct revocation revocation;

@@ -22,6 +22,7 @@
 #include "ledger/ledger.h"
 #include "session/dialect.h"
 #include "session/relay.h"
+#include "session/trip.h"
 
 #define IDEMPOTENCY_KEY_MAX 64
 #define ORDER_IDS_MAX       2
@@ -119,9 +120,7 @@ struct ticket_view {
 };
 
 struct order {
-    struct parcel parcel;
-    struct inbox *inbox;           /* whereto it comes back */
-    void (*done)(struct order *o); /* ... and runs this: it is the sender's again */
+    struct trip trip;
     uint8_t kind;
     /* CREATE, LIST: which device, one candidate per protocol: exactly one must exist.
      * On return ids[0] is that one. */

@@ -7,14 +7,6 @@
 
 /* ---- back ---- */
 
-static void on_back(struct parcel *parcel, void *receiver)
-{
-    struct order *o = CONTAINER_OF(parcel, struct order, parcel);
-
-    (void)receiver;
-    o->done(o);
-}
-
 int view_ticket(const struct ticket *t, struct ticket_view *v, size_t *room)
 {
     size_t size = buf_used(&t->answer);
@@ -55,8 +47,7 @@ int view_ticket(const struct ticket *t, struct ticket_view *v, size_t *room)
 void order_reply(struct order *o, int rc)
 {
     o->rc = rc;
-    o->parcel.open = on_back;
-    inbox_push(o->inbox, &o->parcel);
+    trip_end(&o->trip);
 }
 
 void order_reply_view(struct order *o, const struct ticket *t, int rc)

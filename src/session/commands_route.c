@@ -10,8 +10,7 @@ static void on_shard(struct parcel *parcel, void *receiver);
 
 static void forward(const struct relay *r, struct order *o, unsigned shard)
 {
-    o->parcel.open = on_shard;
-    shard_post(r->group->relays[shard].shard, &o->parcel);
+    trip_to(r->group, &o->trip, shard, on_shard);
 }
 
 /* ---- which device? ---- */
@@ -178,7 +177,7 @@ static void on_ticket(struct commands *k, struct order *o)
 
 static void on_shard(struct parcel *parcel, void *receiver)
 {
-    struct order *o = CONTAINER_OF(parcel, struct order, parcel);
+    struct order *o = CONTAINER_OF(parcel, struct order, trip.parcel);
     struct relay *r = ((struct shard *)receiver)->app;
 
     if (!r->commands)

@@ -3,19 +3,10 @@
 #include "session/tracker_inside.h"
 #include "session/ttms.h"
 
-static void on_back(struct parcel *parcel, void *receiver)
-{
-    struct letter *l = CONTAINER_OF(parcel, struct letter, parcel);
-
-    (void)receiver;
-    l->done(l);
-}
-
 static void give_back(struct letter *l, int rc)
 {
     l->rc = rc;
-    l->parcel.open = on_back;
-    inbox_push(l->inbox, &l->parcel);
+    trip_end(&l->trip);
 }
 
 void letter_decided(struct relay *r, uint64_t session, bool safe)
@@ -82,7 +73,7 @@ static void deliver(struct relay *r, struct terminal *t, struct letter *l)
 
 static void on_shard(struct parcel *parcel, void *receiver)
 {
-    struct letter *l = CONTAINER_OF(parcel, struct letter, parcel);
+    struct letter *l = CONTAINER_OF(parcel, struct letter, trip.parcel);
     struct shard *s = receiver;
     struct relay *r = s->app;
     struct device *d =
@@ -96,8 +87,5 @@ static void on_shard(struct parcel *parcel, void *receiver)
 
 void letter_send(struct relay_group *g, struct letter *l)
 {
-    unsigned shard = relay_shard_of(g, relay_hash(g, &l->to));
-
-    l->parcel.open = on_shard;
-    shard_post(g->relays[shard].shard, &l->parcel);
+    trip_begin(g, &l->trip, &l->to, on_shard);
 }

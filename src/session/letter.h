@@ -9,11 +9,10 @@
 #pragma once
 
 #include "session/relay.h"
+#include "session/trip.h"
 
 struct letter {
-    struct parcel parcel;
-    struct inbox *inbox;            /* whereto it comes back */
-    void (*done)(struct letter *l); /* ... and runs this: it is the sender's again */
+    struct trip trip;
     struct id to;
     uint32_t sender; /* the address from which it comes */
     struct buf body; /* the payload; the sender frees it */

@@ -6,19 +6,10 @@
 
 /* ---- revocations ---- */
 
-static void on_back(struct parcel *parcel, void *receiver)
-{
-    struct revocation *v = CONTAINER_OF(parcel, struct revocation, parcel);
-
-    (void)receiver;
-    v->done(v);
-}
-
 static void give_back(struct revocation *v, int rc)
 {
     v->rc = rc;
-    v->parcel.open = on_back;
-    inbox_push(v->inbox, &v->parcel);
+    trip_end(&v->trip);
 }
 
 static void on_revoked(void *user, uint64_t waiter, int rc)
@@ -39,7 +30,7 @@ static void close_terminal(struct relay *r, const struct id *id)
 
 static void on_shard(struct parcel *parcel, void *receiver)
 {
-    struct revocation *v = CONTAINER_OF(parcel, struct revocation, parcel);
+    struct revocation *v = CONTAINER_OF(parcel, struct revocation, trip.parcel);
     struct relay *r = ((struct shard *)receiver)->app;
     struct id id = v->id; /* it may be on its way back */
     int rc = ERR_NOTFOUND;
@@ -54,10 +45,7 @@ static void on_shard(struct parcel *parcel, void *receiver)
 
 void vehicles_revoke(struct relay_group *g, struct revocation *v)
 {
-    unsigned shard = relay_shard_of(g, relay_hash(g, &v->id));
-
-    v->parcel.open = on_shard;
-    shard_post(g->relays[shard].shard, &v->parcel);
+    trip_begin(g, &v->trip, &v->id, on_shard);
 }
 
 /* ---- life ---- */

@@ -10,6 +10,7 @@
 
 #include "session/credentials.h"
 #include "session/relay.h"
+#include "session/trip.h"
 
 struct vehicles; /* one shard's */
 
@@ -30,9 +31,7 @@ MUST_CHECK int vehicles_adopt(struct relay_group *g, uint32_t number,
 /* A terminal's token becomes void, its connection is closed, and it may register again
  * as if it were new. */
 struct revocation {
-    struct parcel parcel;
-    struct inbox *inbox;                /* whereto it comes back */
-    void (*done)(struct revocation *v); /* ... and runs this: it is the sender's */
+    struct trip trip;
     struct id id;
     /* What came of it. OK: durable. ERR_NOTFOUND: it has no credential, and nothing
      * happened. ERR_NOSPACE, ERR_IO, ERR_NOMEM: it is void, but a start may bring it

@@ -332,22 +332,24 @@ static void take_back(void)
     }
 }
 
-static void revocation_done(struct revocation *v)
+static void revocation_done(struct trip *t)
 {
-    assert(v->inbox && v->rc <= OK);
-    v->inbox = NULL; /* it is ours again */
+    const struct revocation *v = CONTAINER_OF(t, struct revocation, trip);
+
+    assert(t->inbox && v->rc <= OK);
+    t->inbox = NULL; /* it is ours again */
 }
 
 /* Whatever was under way goes on meanwhile, but nobody hears of it. */
 static void revoke_token(unsigned n)
 {
-    struct revocation v = {.inbox = &orders_back, .done = revocation_done};
+    struct revocation v = {.trip = {.inbox = &orders_back, .done = revocation_done}};
 
     v.id = id_called(n);
     vehicles_revoke(&relay_rig.group, &v);
     relay_rig_settle();
     take_back();
-    assert(!v.inbox);
+    assert(!v.trip.inbox);
     if (v.rc == ERR_NOTFOUND)
         return;
     memcpy(tokens[n][2], tokens[n][0], TOKEN_SIZE);
@@ -359,9 +361,11 @@ static void revoke_token(unsigned n)
     told &= (uint8_t) ~(1u << n);
 }
 
-static void order_done(struct order *o)
+static void order_done(struct trip *t)
 {
-    assert(o->inbox && o->rc <= OK);
+    struct order *o = CONTAINER_OF(t, struct order, trip);
+
+    assert(o->trip.inbox && o->rc <= OK);
     if (o->rc == OK && o->kind != ORDER_LIST) {
         assert(o->view.ticket && o->view.state >= TICKET_QUEUED);
         ticket = o->view.ticket;
@@ -370,15 +374,15 @@ static void order_done(struct order *o)
     for (size_t i = 0; i < o->count; i++)
         buf_fini(&o->views[i].answer);
     free(o->views);
-    o->inbox = NULL; /* it is ours again */
+    o->trip.inbox = NULL; /* it is ours again */
 }
 
 static void order(struct order *o, uint8_t phone)
 {
     o->id_count = 1;
     o->wait_ms = 1000000;
-    o->inbox = &orders_back;
-    o->done = order_done;
+    o->trip.inbox = &orders_back;
+    o->trip.done = order_done;
     o->ids[0] = id_called(phone % PHONES);
     commands_order(&relay_rig.group, o);
 }
@@ -390,7 +394,7 @@ static void ask(uint8_t how, uint8_t phone)
     static const uint8_t body[FULL_BODY];
     struct order *o = &orders[how % ORDERS];
 
-    if (o->inbox)
+    if (o->trip.inbox)
         return; /* on its way */
     *o = (struct order){.kind = ORDER_CREATE,
                         .ttl_ms = how & 8 ? 1000000 : 0,
@@ -409,7 +413,7 @@ static void look(uint8_t how, uint8_t phone)
     static const uint8_t kinds[] = {ORDER_SHOW, ORDER_CANCEL, ORDER_LIST};
     struct order *o = &orders[how % ORDERS];
 
-    if (o->inbox)
+    if (o->trip.inbox)
         return;
     *o = (struct order){.kind = kinds[how / 8 % 3], .ticket = ticket};
     order(o, phone);
@@ -588,7 +592,7 @@ static void end(void)
     relay_rig_settle();
     take_back();
     for (int i = 0; i < ORDERS; i++)
-        assert(!orders[i].inbox);
+        assert(!orders[i].trip.inbox);
     relay_rig_close();
 }
 

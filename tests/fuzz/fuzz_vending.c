@@ -69,13 +69,15 @@ static void say(const struct machine *m, uint8_t name, uint16_t message,
 
 /* ---- orders ---- */
 
-static void order_done(struct order *o)
+static void order_done(struct trip *t)
 {
-    assert(o->inbox && (o->rc <= OK));
+    struct order *o = CONTAINER_OF(t, struct order, trip);
+
+    assert(o->trip.inbox && (o->rc <= OK));
     if (o->rc == OK)
         assert(o->view.ticket && o->view.state >= TICKET_QUEUED);
     buf_fini(&o->view.answer);
-    o->inbox = NULL; /* it is ours again */
+    o->trip.inbox = NULL; /* it is ours again */
 }
 
 static void take_back(void)
@@ -92,7 +94,7 @@ static void ask(uint8_t how, uint8_t name)
     struct order *o = &orders[how % ORDERS];
     char text[] = "MACHINEA";
 
-    if (o->inbox)
+    if (o->trip.inbox)
         return; /* on its way */
     text[7] = (char)('A' + name % 6);
     *o = (struct order){
@@ -101,8 +103,7 @@ static void ask(uint8_t how, uint8_t name)
         .wait_ms = 1000000,
         .ttl_ms = how & 8 ? 1000000 : 0,
         .supersedes = how & 16,
-        .inbox = &orders_back,
-        .done = order_done,
+        .trip = {.inbox = &orders_back, .done = order_done},
     };
     if (id_make(PROTOCOL_DEVICE, slice_of(text, 8), &o->ids[0]) < 0)
         abort();
@@ -207,7 +208,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     relay_rig_settle();
     take_back();
     for (int i = 0; i < ORDERS; i++)
-        assert(!orders[i].inbox);
+        assert(!orders[i].trip.inbox);
     relay_rig_close();
     inbox_fini(&orders_back);
     return 0;

@@ -27,7 +27,7 @@ static inline void api_rig_finds_nothing(struct relay_group *g, struct order *o)
 {
     (void)g;
     o->rc = ERR_NOTFOUND;
-    o->done(o);
+    o->trip.done(&o->trip);
 }
 
 /* On whatever the stores in memory hold. */

@@ -351,10 +351,10 @@ static inline void hang_up(int fd)
 
 static unsigned orders_done;
 
-static void order_done(struct order *o)
+static void order_done(struct trip *t)
 {
     orders_done++;
-    o->inbox = NULL; /* it is ours again */
+    t->inbox = NULL; /* it is ours again */
 }
 
 static inline void take_back(void)
@@ -371,7 +371,7 @@ static inline void take_back(void)
 
 static inline bool is_back(const struct order *o)
 {
-    return !o->inbox;
+    return !o->trip.inbox;
 }
 
 static inline void settle(void)
@@ -382,8 +382,8 @@ static inline void settle(void)
 
 static inline void send_order(struct order *o)
 {
-    o->inbox = &orders_back;
-    o->done = order_done;
+    o->trip.inbox = &orders_back;
+    o->trip.done = order_done;
     commands_order(&relay_rig.group, o);
     settle();
 }

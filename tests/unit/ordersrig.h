@@ -58,7 +58,7 @@ static const struct dialect orders_rig_dialect = {
 static inline void orders_rig_take(struct relay_group *g, struct order *o)
 {
     assert_ptr_equal(g, &relay_rig.group);
-    assert_ptr_equal(o->inbox, http_inbox(api_rig.server));
+    assert_ptr_equal(o->trip.inbox, http_inbox(api_rig.server));
     assert_true(orders_rig.count < ORDERS_RIG_MAX);
     orders_rig.orders[orders_rig.count++] = o;
 }
@@ -76,7 +76,7 @@ static inline void orders_rig_give_back(void)
     struct order *o = orders_rig_last();
 
     orders_rig.count--;
-    o->done(o);
+    o->trip.done(&o->trip);
 }
 
 static inline void orders_rig_give_error(int rc)

@@ -749,8 +749,8 @@ static void a_wait_that_ends_before_the_disk_is_done_is_answered_by_it(void **st
     order_command(&o, "T1", "status");
     o.wait_ms = 1;
     o.ttl_ms = HOUR;
-    o.inbox = &orders_back;
-    o.done = order_done;
+    o.trip.inbox = &orders_back;
+    o.trip.done = order_done;
     commands_order(&relay_rig.group, &o);
     for (int i = 0; i < 5; i++) { /* the ledger does not turn */
         rig_mono_ms += SECOND;
@@ -950,8 +950,8 @@ static void what_was_superseded_is_not_sent_after_a_kill(void **state)
     fresh.wait_ms = 0;
     fresh.ttl_ms = HOUR;
     fresh.supersedes = true;
-    fresh.inbox = &orders_back;
-    fresh.done = order_done;
+    fresh.trip.inbox = &orders_back;
+    fresh.trip.done = order_done;
     commands_order(&relay_rig.group, &fresh);
     while (!is_back(&fresh)) {
         relay_rig_turn();

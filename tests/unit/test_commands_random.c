@@ -102,8 +102,10 @@ static void look_at(struct order *o)
 }
 
 /* In the order in which they come back. */
-static void on_back_again(struct order *o)
+static void on_back_again(struct trip *t)
 {
+    struct order *o = CONTAINER_OF(t, struct order, trip);
+
     assert_true(under_way[o - orders]);
     under_way[o - orders] = false;
     look_at(o);
@@ -166,8 +168,8 @@ static void make_order(void)
     default:
         fill_command(o);
     }
-    o->inbox = &orders_back;
-    o->done = on_back_again;
+    o->trip.inbox = &orders_back;
+    o->trip.done = on_back_again;
     under_way[i] = true;
     commands_order(&relay_rig.group, o);
 }

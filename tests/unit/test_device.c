@@ -476,9 +476,9 @@ static void who_never_reads_the_answers_is_not_read_from(void **state)
 
 static struct order order;
 
-static void order_done(struct order *o)
+static void order_done(struct trip *t)
 {
-    o->inbox = NULL; /* it is ours again */
+    t->inbox = NULL; /* it is ours again */
 }
 
 static void take_back(void)
@@ -492,8 +492,8 @@ static void take_back(void)
 
 static void send_order(void)
 {
-    order.inbox = &orders_back;
-    order.done = order_done;
+    order.trip.inbox = &orders_back;
+    order.trip.done = order_done;
     commands_order(&relay_rig.group, &order);
     take_back();
 }
@@ -521,7 +521,7 @@ static const char *fate(void)
     struct slice answer;
 
     take_back();
-    if (order.inbox)
+    if (order.trip.inbox)
         return "asked";
     assert_int_equal(order.rc, OK);
     answer = buf_peek(&order.view.answer);

@@ -518,9 +518,9 @@ static void who_may_register_is_the_listeners_choice(void **state)
 
 static bool is_back;
 
-static void on_revoked(struct revocation *v)
+static void on_revoked(struct trip *t)
 {
-    (void)v;
+    (void)t;
     is_back = true;
 }
 
@@ -529,8 +529,8 @@ static int revoke_now(const char *phone)
     static struct revocation v;
 
     is_back = false;
-    v = (struct revocation){.inbox = &relay_rig.shards[0].loop.inbox,
-                            .done = on_revoked,
+    v = (struct revocation){.trip = {.inbox = &relay_rig.shards[0].loop.inbox,
+                                     .done = on_revoked},
                             .id = id_of(phone)};
     vehicles_revoke(&relay_rig.group, &v);
     relay_rig_settle();
