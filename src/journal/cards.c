@@ -70,6 +70,7 @@ int cards_hold(struct cards *c, uint32_t number, struct slice entry)
             return ERR_NOMEM;
         h->number = number;
         h->old_seq = *slot;
+        h->seq = 0;
         *slot = slot_of(h);
         list_append(&c->held, &h->link);
         if (c->held.length > c->most_held)
@@ -85,4 +86,20 @@ void cards_written(struct cards *c, struct held_card *h)
 {
     c->slots[h->number] = h->size ? h->seq : 0;
     release(c, h);
+}
+
+bool cards_reached(struct cards *c, uint64_t seq)
+{
+    for (size_t n = c->held.length; n > 0; n--) {
+        struct held_card *h =
+            CONTAINER_OF(list_first(&c->held), struct held_card, link);
+
+        list_remove(&c->held, &h->link);
+        list_append(&c->held, &h->link);
+        if (h->seq == seq) {
+            h->old_seq = seq;
+            return true;
+        }
+    }
+    return false;
 }

@@ -14,7 +14,7 @@
 struct held_card {
     struct link link;
     uint64_t old_seq; /* in the store until then; 0: not in it */
-    uint64_t seq;     /* in the transaction that is being made */
+    uint64_t seq;     /* in the transaction that is being made, or failed last; 0 */
     uint32_t number;
     uint8_t size; /* 0: the card is dropped */
     uint8_t entry[CARD_MAX];
@@ -44,3 +44,8 @@ MUST_CHECK int cards_hold(struct cards *c, uint32_t number, struct slice entry);
 
 /* It is written as h->seq: lets it go. */
 void cards_written(struct cards *c, struct held_card *h);
+
+/* The commit that wrote a held card as `seq` failed, and reached the disk all the
+ * same: that is what the next one replaces. False: none was written as that. Quick for
+ * those of one commit, in their order. */
+bool cards_reached(struct cards *c, uint64_t seq);

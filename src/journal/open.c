@@ -211,16 +211,17 @@ int journal_read_store(struct journal *j, card_found *found, void *user)
 /* ---- after a failure ---- */
 
 /* What a failed commit left on the disk. Its events were published under these numbers:
- * they may stay. Its cards are still held, and will be written anew. */
+ * they may stay. Its cards are still held, and will replace these. */
 static int on_left_behind(void *user, uint64_t seq, struct slice bytes)
 {
     struct journal *j = user;
     struct entry entry;
+    int rc = entry_decode(bytes, seq, &entry);
 
-    if (entry_decode(bytes, seq, &entry) == OK && entry.form == ENTRY_EVENT &&
-        j->ring.count > 0 && seq >= ring_oldest(&j->ring))
+    if (rc == OK && entry.form == ENTRY_EVENT && j->ring.count > 0 &&
+        seq >= ring_oldest(&j->ring))
         j->saved = seq;
-    else
+    else if (rc < 0 || entry.form != ENTRY_CARD || !cards_reached(&j->cards, seq))
         journal_add_stale(j, seq);
     j->last_put = seq;
     return OK;

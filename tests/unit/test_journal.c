@@ -605,6 +605,40 @@ static void so_do_those_that_a_failed_commit_left_behind(void **state)
     EXPECT_READ(0, "3 4 5 6");
 }
 
+/* What it wrote is the card now: it may not be removed before the next one is written,
+ * which can be a transaction later. */
+static void
+a_card_that_a_failed_commit_wrote_outlives_a_crash_before_the_next(void **state)
+{
+    enum { MANY = 20000 };
+    uint32_t a, b;
+
+    (void)state;
+    journal_close(&jig.journal);
+    jig.conf.keep = MANY;
+    jig.conf.backlog_bytes = 64 << 20;
+    jig_open();
+    a = feed_new_card(jig.feeds[0]);
+    b = feed_new_card(jig.feeds[0]);
+    jig_keep(0, a, "00000001", 1);
+    jig_keep(0, b, "00000002", 1);
+    jig_turn();
+    store_mem_keep_failed_commit(&journal_store);
+    store_mem_fail(&journal_store, MEM_COMMIT, 1, 1, ERR_IO);
+    jig_keep(0, b, "00000002", 2);
+    jig_keep(0, a, "00000001", 2);
+    jig_turn();
+    jig_tell(0, MANY); /* more than one transaction takes */
+    jig_keep(0, b, "00000002", 3);
+    store_mem_fail(&journal_store, MEM_COMMIT, 2, 1, ERR_IO);
+    jig_pass(1);
+    assert_int_equal(journal_health(jig.journal), ERR_IO);
+    jig_kill();
+    jig_open();
+    assert_string_equal(jig.cards, "00000002:2 00000001:2");
+    assert_int_equal(store_mem_records(&journal_store), 16384 + 2 + CLAIM);
+}
+
 static void the_end_makes_one_more_attempt(void **state)
 {
     (void)state;
@@ -1170,6 +1204,7 @@ int main(void)
         RIGGED(a_full_disk_publishes_and_recovers_by_itself),
         RIGGED(events_dropped_while_it_fails_leave_the_store_later),
         RIGGED(so_do_those_that_a_failed_commit_left_behind),
+        RIGGED(a_card_that_a_failed_commit_wrote_outlives_a_crash_before_the_next),
         RIGGED(the_end_makes_one_more_attempt),
 
         RIGGED(more_than_one_transaction_takes_is_written_in_order),
