@@ -5,7 +5,7 @@
 #include "presence_gateway.h"
 #include "base/allocator.h"
 #include "base/clock.h"
-#include "session/delivery.h"
+#include "relay/delivery.h"
 
 #include <getopt.h>
 #include <stdio.h>

@@ -5,8 +5,8 @@
  * says so. */
 #pragma once
 
-#include "session/session.h"
-#include "session/tracker.h"
+#include "relay/session.h"
+#include "relay/tracker.h"
 
 #include <time.h>
 

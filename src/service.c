@@ -1,8 +1,8 @@
 /* A service process: finds the logic that the settings name and serves it. */
 #include "service.h"
 #include "base/allocator.h"
-#include "session/look.h"
-#include "session/serve.h"
+#include "service/look.h"
+#include "service/serve.h"
 
 #include <dlfcn.h>
 #include <signal.h>

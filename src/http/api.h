@@ -14,7 +14,7 @@
 #include "http/processes.h"
 #include "http/server.h"
 #include "journal/journal.h"
-#include "session/relay.h"
+#include "relay/relay.h"
 
 struct api;
 struct order;

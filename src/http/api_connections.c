@@ -1,7 +1,7 @@
 /* Connections, their state machines laid open. */
 #include "base/address.h"
 #include "http/page.h"
-#include "session/view.h"
+#include "relay/view.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * acted upon on its shard. */
 #include "http/api_devices.h"
 #include "http/api_inside.h"
-#include "session/delivery.h"
+#include "relay/delivery.h"
 
 #include <stdlib.h>
 

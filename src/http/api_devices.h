@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/json.h"
-#include "session/tracker.h"
+#include "relay/tracker.h"
 
 /* `view`: a struct device_view. */
 void device_show(struct json *j, const void *view);

@@ -1,5 +1,5 @@
 #include "http/ask.h"
-#include "session/relay.h"
+#include "relay/relay.h"
 
 #include <stdlib.h>
 

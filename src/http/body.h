@@ -5,7 +5,7 @@
  * the body, which the server has bounded. */
 #pragma once
 
-#include "session/commands.h"
+#include "command/commands.h"
 
 #define BODY_WHY_SIZE 256
 

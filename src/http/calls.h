@@ -1,4 +1,4 @@
-/* calls.h - requests that wait for what a shard does with them: an order (session/
+/* calls.h - requests that wait for what a shard does with them: an order (command/
  * commands.h), a letter (session/letter.h) or a revocation (session/vehicles.h).
  *
  *   request --> call --parcel--> shard        one there, one back, nothing between
@@ -8,8 +8,8 @@
  * a dead handle. So calls are bounded on their own, not by the server's connections. */
 #pragma once
 
+#include "command/commands.h"
 #include "http/server.h"
-#include "session/commands.h"
 #include "session/letter.h"
 #include "session/vehicles.h"
 

@@ -2,9 +2,9 @@
  * /metrics. */
 #pragma once
 
+#include "command/commands.h"
 #include "http/ask.h"
-#include "session/commands.h"
-#include "session/tracker.h"
+#include "relay/tracker.h"
 #include "session/vehicles.h"
 
 struct figures {

@@ -1,4 +1,4 @@
-/* processes.h - questions to the processes of services (session/look.h).
+/* processes.h - questions to the processes of services (service/look.h).
  *
  *   process_ask() --> waiting --> under way --packet--> the process
  *   answered()  <---- its answer, or NULL when the time is over -'
@@ -9,7 +9,7 @@
  * thread; `answered` never runs inside process_ask(). */
 #pragma once
 
-#include "session/look.h"
+#include "service/look.h"
 
 #define PROCESS_DEADLINE_MS 500
 

@@ -1,6 +1,6 @@
 #include "http/tickets.h"
 #include "http/api_inside.h"
-#include "session/session.h"
+#include "relay/session.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* tickets.h - a ticket as the API shows it: in every answer that has one, the same. */
 #pragma once
 
-#include "session/commands.h"
+#include "command/commands.h"
 
 struct api;
 

@@ -1,6 +1,6 @@
 /* libholdfast: the core of a service process, for a program of the user's. It owns
  * nothing of that program but what it is lent while hf_serve() runs. */
-#include "session/serve.h"
+#include "service/serve.h"
 #include "base/address.h"
 #include "base/log.h"
 #include "library/options.h"

@@ -2,8 +2,8 @@
  * is, logins and heartbeats are answered, reports become events, and everything else
  * answers a command. */
 #include "session/device_inside.h"
-#include "session/commands.h"
-#include "session/tracker.h"
+#include "command/commands.h"
+#include "relay/tracker.h"
 
 #include <stdio.h>
 

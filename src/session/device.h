@@ -5,8 +5,8 @@
 #include "codec/packages.h"
 #include "codec/profile.h"
 #include "config/config.h"
+#include "relay/session.h"
 #include "session/id_list.h"
-#include "session/session.h"
 
 /* A listener's settings: what struct listener's `conf` points to. */
 struct device_settings {

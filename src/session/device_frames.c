@@ -2,10 +2,10 @@
  * out, what becomes of bad ones, and logging in. */
 #include "session/device_inside.h"
 #include "base/log.h"
-#include "session/commands.h"
-#include "session/delivery.h"
+#include "command/commands.h"
+#include "relay/delivery.h"
+#include "relay/tracker.h"
 #include "session/login.h"
-#include "session/tracker.h"
 
 #include <assert.h>
 #include <inttypes.h>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "session/device.h"
-#include "session/relay.h"
+#include "relay/relay.h"
 
 struct vehicle; /* vehicle.c: what a terminal of JT/T 808 needs beyond this */
 

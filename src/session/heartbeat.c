@@ -2,9 +2,9 @@
  * that it reports and the port that it comes from. */
 #include "session/heartbeat.h"
 #include "base/log.h"
-#include "session/delivery.h"
+#include "relay/delivery.h"
+#include "relay/tracker.h"
 #include "session/login.h"
-#include "session/tracker.h"
 
 #include <assert.h>
 #include <inttypes.h>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "codec/heartbeat.h"
-#include "session/session.h"
+#include "relay/session.h"
 
 /* A listener's settings: what struct listener's `conf` points to. */
 struct heartbeat_settings {

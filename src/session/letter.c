@@ -1,6 +1,6 @@
 #include "session/letter.h"
-#include "session/delivery.h"
-#include "session/tracker_inside.h"
+#include "relay/delivery.h"
+#include "relay/tracker_inside.h"
 #include "session/ttms.h"
 
 static void give_back(struct letter *l, int rc)

@@ -8,8 +8,8 @@
  * It keeps its place among the terminal's other messages. */
 #pragma once
 
-#include "session/relay.h"
-#include "session/trip.h"
+#include "relay/relay.h"
+#include "relay/trip.h"
 
 struct letter {
     struct trip trip;

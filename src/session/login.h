@@ -5,7 +5,7 @@
  * there. */
 #pragma once
 
-#include "session/relay.h"
+#include "relay/relay.h"
 
 enum login {
     LOGIN_HERE,   /* *out is the device, on this shard: attach to it */

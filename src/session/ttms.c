@@ -2,10 +2,10 @@
  */
 #include "session/ttms.h"
 #include "base/log.h"
-#include "session/delivery.h"
+#include "relay/delivery.h"
+#include "relay/receipts.h"
+#include "relay/tracker.h"
 #include "session/login.h"
-#include "session/receipts.h"
-#include "session/tracker.h"
 
 #include <assert.h>
 #include <inttypes.h>

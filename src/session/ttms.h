@@ -2,7 +2,7 @@
 #pragma once
 
 #include "codec/ttms.h"
-#include "session/session.h"
+#include "relay/session.h"
 
 /* A listener's settings: what struct listener's `conf` points to. */
 struct ttms_settings {

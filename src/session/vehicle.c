@@ -2,8 +2,8 @@
 #include "session/vehicle_inside.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "session/commands.h"
-#include "session/tracker.h"
+#include "command/commands.h"
+#include "relay/tracker.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
  * for all that came in one turn together; answers to what came later wait behind it. */
 #include "session/vehicle_inside.h"
 #include "base/log.h"
+#include "relay/tracker.h"
 #include "session/recent.h"
-#include "session/tracker.h"
 
 /* A connection that has so many due is not read from until half of them were sent. */
 #define DUE_MAX 512

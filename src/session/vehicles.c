@@ -1,5 +1,5 @@
 #include "session/vehicles.h"
-#include "session/tracker.h"
+#include "relay/tracker.h"
 #include "session/vehicle_inside.h"
 
 #include <stdlib.h>

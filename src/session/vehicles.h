@@ -8,9 +8,9 @@
  * once. */
 #pragma once
 
+#include "relay/relay.h"
+#include "relay/trip.h"
 #include "session/credentials.h"
-#include "session/relay.h"
-#include "session/trip.h"
 
 struct vehicles; /* one shard's */
 

@@ -12,7 +12,7 @@
 #include "worker/worker_inside.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "session/commands.h"
+#include "command/commands.h"
 
 #include <pthread.h>
 

@@ -2,7 +2,7 @@
  * that tells it; the ledger of tickets and credentials. Opening them tells the shards
  * what the worker before this one knew. */
 #include "worker/worker_inside.h"
-#include "session/commands.h"
+#include "command/commands.h"
 #include "session/vehicles.h"
 
 #include <stdlib.h>

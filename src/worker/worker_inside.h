@@ -12,11 +12,11 @@
 #pragma once
 
 #include "http/api.h"
+#include "command/commands.h"
 #include "journal/journal.h"
 #include "ledger/ledger.h"
 #include "mailbox/writer.h"
-#include "session/commands.h"
-#include "session/tracker.h"
+#include "relay/tracker.h"
 #include "worker/worker.h"
 
 union settings; /* what a listener's `conf` points to */

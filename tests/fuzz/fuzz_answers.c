@@ -8,7 +8,7 @@
 #include "../unit/answersrig.h"
 #include "base/log.h"
 #include "declaring.h"
-#include "session/view.h"
+#include "relay/view.h"
 
 #include <stdlib.h>
 

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "hearing.h"
 #include "codec/jt808.h"
-#include "session/commands.h"
+#include "command/commands.h"
 #include "session/device.h"
 #include "session/vehicle_inside.h"
 

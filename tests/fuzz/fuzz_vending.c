@@ -5,7 +5,7 @@
 #include "../unit/relayrig.h"
 #include "base/log.h"
 #include "hearing.h"
-#include "session/commands.h"
+#include "command/commands.h"
 #include "session/device.h"
 
 #define MACHINES 4

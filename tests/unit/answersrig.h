@@ -2,7 +2,7 @@
  * hand, and socket pairs as clients. */
 #pragma once
 
-#include "session/answers.h"
+#include "service/answers.h"
 
 #include <assert.h>
 #include <string.h>

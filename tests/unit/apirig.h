@@ -6,8 +6,8 @@
 
 #include "http/api_inside.h"
 #include "httprig.h"
-#include "session/commands.h"
-#include "session/tracker_inside.h"
+#include "command/commands.h"
+#include "relay/tracker_inside.h"
 
 #include "unit.h"
 

@@ -13,7 +13,7 @@
 
 #include "relayrig.h"
 
-#include "session/commands_inside.h"
+#include "command/commands_inside.h"
 #include "session/login.h"
 #include "unit.h"
 

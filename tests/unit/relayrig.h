@@ -7,19 +7,19 @@
 
 #include "base/reader.h"
 #include "codec/ttms.h"
+#include "command/commands.h"
 #include "journal/journal_inside.h"
 #include "ledger/ledger_inside.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/record.h"
-#include "store/store_mem.h"
 #include "mailbox/writer.h"
-#include "session/commands.h"
-#include "session/delivery.h"
+#include "relay/delivery.h"
+#include "relay/relay.h"
+#include "relay/tracker.h"
 #include "session/heartbeat.h"
-#include "session/relay.h"
-#include "session/tracker.h"
 #include "session/ttms.h"
 #include "session/vehicles.h"
+#include "store/store_mem.h"
 
 #include <assert.h>
 #include <limits.h>

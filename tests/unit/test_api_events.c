@@ -3,7 +3,7 @@
 #include "device/ticket.h"
 #include "http/api_inside.h"
 #include "http/told.h"
-#include "session/session.h"
+#include "relay/session.h"
 
 #define KEEP 200
 

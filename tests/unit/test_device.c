@@ -1,7 +1,7 @@
 /* The conversation with devices that a profile describes. */
 #include "unit.h"
 #include "relayrig.h"
-#include "session/commands.h"
+#include "command/commands.h"
 #include "session/device_inside.h"
 
 #include <errno.h>

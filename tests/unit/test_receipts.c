@@ -1,4 +1,4 @@
-#include "session/receipts.h"
+#include "relay/receipts.h"
 
 #include "unit.h"
 

@@ -1,4 +1,4 @@
-#include "session/ticket_record.h"
+#include "command/ticket_record.h"
 
 #include "device/ticket.h"
 #include "unit.h"

@@ -3,7 +3,7 @@ static long long mono_ms, wall_ms;
 #include "relayrig.h"
 
 #include "base/clock.h"
-#include "session/tracker_inside.h"
+#include "relay/tracker_inside.h"
 #include "unit.h"
 
 /* Instead of base/clock.c. */

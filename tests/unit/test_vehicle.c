@@ -2,7 +2,7 @@
 #include "relayrig.h"
 
 #include "codec/jt808.h"
-#include "session/commands.h"
+#include "command/commands.h"
 #include "session/device.h"
 #include "session/vehicle_inside.h"
 #include "unit.h"

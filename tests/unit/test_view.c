@@ -1,5 +1,5 @@
 /* What others may see of a shard's connections, on the spot and by way of a line. */
-#include "session/look.h"
+#include "service/look.h"
 
 #include "answersrig.h"
 

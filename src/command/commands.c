@@ -1,0 +1,220 @@
+/* A shard's commands from their beginning to their end, and what happens to its devices
+ * meanwhile: they come, go, and are forgotten. */
+#include "command/commands_inside.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What tickets hold, on the average, if there are as many as there may be. */
+#define BYTES_PER_TICKET 2048
+#define BYTES_MIN        (64u << 20)
+
+static const struct dialect *dialect_of(const struct listener *l)
+{
+    return ((const struct session_ops *)(const void *)l->ops)->dialect;
+}
+
+bool speech_of(const struct commands *k, const struct terminal *t, struct speech *out)
+{
+    const struct commands_conf *conf = &k->group->conf;
+    const struct listener *l;
+    const struct session_settings *settings;
+
+    if (!t->conn && t->listener >= conf->listener_count)
+        return false;
+    l = t->conn ? t->conn->listener : &conf->listeners[t->listener];
+    settings = l->conf;
+    *out = (struct speech){
+        .dialect = listener_dialect(l, t->device.protocol),
+        .conf = l->conf,
+        .policy = &settings->commands,
+        .listener = l->index,
+    };
+    if (out->dialect && t->conn)
+        out->version = out->dialect->version(t->conn);
+    return out->dialect != NULL;
+}
+
+/* ---- all shards together ---- */
+
+/* What those commands have that need no arguments: only they can have it. */
+static int note_prescribed(const struct listener *l, struct prescribed *out)
+{
+    const struct dialect *d = dialect_of(l);
+    struct command c = {0};
+    const char *word;
+
+    for (unsigned n = 0; d && (word = d->command_word(l->conf, n)); n++) {
+        struct wire_command w = {0};
+        char why[DIALECT_WHY_SIZE];
+        uint16_t *more = realloc(out->serials, (out->count + 1) * sizeof(*more));
+
+        if (!more)
+            return ERR_NOMEM;
+        out->serials = more;
+        snprintf(c.name, sizeof(c.name), "%s", word);
+        if (d->encode(l->conf, &c, 0, &w, why) == OK && w.has_serial)
+            out->serials[out->count++] = w.serial;
+        buf_fini(&w.body);
+    }
+    return OK;
+}
+
+int commands_group_new(const struct commands_conf *conf, struct commands_group **out)
+{
+    struct commands_group *g = calloc(1, sizeof(*g));
+    int rc = g ? OK : ERR_NOMEM;
+
+    if (g) {
+        g->conf = *conf;
+        g->max_bytes = (uint64_t)conf->max_tickets * BYTES_PER_TICKET;
+        if (g->max_bytes < BYTES_MIN)
+            g->max_bytes = BYTES_MIN;
+        g->prescribed = calloc(conf->listener_count + 1, sizeof(*g->prescribed));
+        rc = g->prescribed ? OK : ERR_NOMEM;
+    }
+    for (size_t i = 0; rc == OK && i < conf->listener_count; i++)
+        rc = note_prescribed(&conf->listeners[i], &g->prescribed[i]);
+    if (rc < 0)
+        commands_group_free(&g);
+    *out = g;
+    return rc;
+}
+
+void commands_group_free(struct commands_group **g)
+{
+    if (!*g)
+        return;
+    for (size_t i = 0; (*g)->prescribed && i < (*g)->conf.listener_count; i++)
+        free((*g)->prescribed[i].serials);
+    free((*g)->prescribed);
+    free(*g);
+    *g = NULL;
+}
+
+/* ---- one shard's ---- */
+
+int commands_new(struct relay *r, struct commands **out)
+{
+    struct commands *k;
+    int rc;
+
+    *out = NULL;
+    if (!r->group->commands)
+        return OK;
+    if (!(k = calloc(1, sizeof(*k))))
+        return ERR_NOMEM;
+    *out = k;
+    k->relay = r;
+    k->group = r->group->commands;
+    k->numbers = hash_key_random();
+    k->forget.expired = commands_on_forget;
+    if ((rc = tables_init(k)) < 0)
+        return rc;
+    return keep_open(k);
+}
+
+/* The loop has ended; the book is the ledger's. */
+void commands_free(struct commands **k)
+{
+    if (!*k)
+        return;
+    tables_fini(*k);
+    buf_fini(&(*k)->scratch);
+    free(*k);
+    *k = NULL;
+}
+
+static bool is_full(const struct commands *k)
+{
+    const struct commands_group *g = k->group;
+
+    return atomic_load_explicit(&g->tickets, memory_order_relaxed) >
+               g->conf.max_tickets ||
+           atomic_load_explicit(&g->bytes, memory_order_relaxed) > g->max_bytes;
+}
+
+void commands_flush(struct relay *r)
+{
+    struct commands *k = r->commands;
+
+    if (!k)
+        return;
+    while (!list_is_empty(&k->ended) && is_full(k))
+        ticket_forget(k, CONTAINER_OF(list_first(&k->ended), struct ticket, of_all));
+    keep_flush(k);
+}
+
+bool commands_is_settled(const struct relay *r)
+{
+    return !r->commands || keep_is_settled(r->commands);
+}
+
+/* What is durable goes on after the restart. */
+void commands_end(struct relay *r)
+{
+    struct commands *k = r->commands;
+
+    if (!k || k->is_ending)
+        return;
+    k->is_ending = true;
+    LIST_FOREACH_SAFE (&k->live, at) {
+        struct ticket *t = CONTAINER_OF(at, struct ticket, of_all);
+
+        if (!t->is_durable)
+            ticket_end(k, t, TICKET_FAILED, TICKET_BY_ENDING);
+        else if (t->is_accepted &&
+                 (t->place != PLACE_ENDING || t->again_at_ms != NEVER))
+            orders_reply(t, OK); /* else the ledger's word is near */
+    }
+}
+
+/* ---- devices ---- */
+
+void commands_attached(struct relay *r, struct terminal *t)
+{
+    struct commands *k = r->commands;
+    struct errands *e = k ? errands_find(k, t) : NULL;
+
+    if (!e)
+        return;
+    if (e->is_attached) /* to an older connection, which ends without a word */
+        errands_cut(k, e, false);
+    e->is_attached = true;
+    errands_advance(k, e);
+}
+
+void commands_detached(struct relay *r, struct terminal *t)
+{
+    struct commands *k = r->commands;
+    struct errands *e = k ? errands_find(k, t) : NULL;
+
+    if (!e || !e->is_attached)
+        return;
+    e->is_attached = false;
+    if (!k->is_ending)
+        errands_cut(k, e, true);
+}
+
+bool commands_need(const struct relay *r, const struct terminal *t)
+{
+    struct errands *e = r->commands ? errands_find(r->commands, t) : NULL;
+
+    return e && errands_live(e) > 0;
+}
+
+void commands_forget(struct relay *r, struct terminal *t)
+{
+    struct commands *k = r->commands;
+
+    while (k && t->has_commands) {
+        struct errands *e = errands_find(k, t);
+        struct link *at = list_first(&e->in[PLACE_ENDED]);
+
+        ticket_forget(k, ticket_at(at ? at : list_first(&e->in[PLACE_LATE])));
+    }
+}
+
+struct commands_stats commands_stats(const struct relay *r)
+{
+    return r->commands ? r->commands->stats : (struct commands_stats){0};
+}
