@@ -35,6 +35,11 @@ int api_fail_transfer(struct api *api, CURLcode code)
                         url, number ? strerror((int)number) : "no connection");
     case CURLE_COULDNT_RESOLVE_HOST:
         return api_fail(api, ERR_IO, "there is no host of the name in %s", url);
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return api_fail(api, ERR_IO,
+                        "the certificate of %s is not trusted here (%s). If it should "
+                        "be: update-ca-certificates(8) adds whoever issued it",
+                        url, *api->said ? api->said : curl_easy_strerror(code));
     case CURLE_OUT_OF_MEMORY:
         return api_fail(api, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
     case CURLE_PARTIAL_FILE:

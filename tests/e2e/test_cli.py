@@ -3,7 +3,9 @@
 import gzip
 import json
 import re
+import shutil
 import socket
+import ssl
 import subprocess
 
 import pytest
@@ -470,6 +472,22 @@ def test_a_token_is_read_from_a_file(api, tmp_path):
     sentence = refused(api, "ls", "--token-file", str(token))
     assert str(token) in sentence and "another" not in sentence
     assert "No such file" in refused(api, "ls", "--token-file", str(tmp_path / "none"))
+
+
+def test_a_certificate_that_nobody_here_trusts_is_refused(api, tmp_path):
+    if not shutil.which("openssl"):
+        pytest.skip("needs openssl for a certificate")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                    "-subj", "/CN=127.0.0.1", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    api.server.socket = context.wrap_socket(api.server.socket, server_side=True)
+    api.url = api.url.replace("http:", "https:")
+    said = refused(api, "ls")
+    assert "is not trusted here" in said and "update-ca-certificates" in said
+    assert not api.calls
 
 
 def test_an_address_is_an_option_or_in_the_environment(api):
