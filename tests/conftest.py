@@ -18,6 +18,7 @@ import signal
 import pytest
 
 from gateway import BINARY, Gateway
+from progress import PROGRESS
 
 CRASHES = re.compile(r"AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:|"
                      r"[Aa]ssertion .* failed")
@@ -25,8 +26,8 @@ CLOSED = re.compile(r"session (\S+) closed .*")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--rounds", type=int, default=10,
-                     help="rounds of the kill and power-cut rigs (default 10)")
+    parser.addoption("--rounds", type=int,
+                     help="rounds of each rig (default: few, with --long many)")
     parser.addoption("--long", action="store_true",
                      default=bool(os.environ.get("HOLDFAST_LONG")),
                      help="also what takes minutes; thousands of rounds")
@@ -44,10 +45,21 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=long)
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    all_of_them = item.session.items
+    PROGRESS.begin_test(all_of_them.index(item) + 1, len(all_of_them), item.name)
+    yield
+    PROGRESS.clear()
+
+
 @pytest.fixture
 def rounds(request):
-    return request.config.getoption("--rounds") * \
-        (20 if request.config.getoption("--long") else 1)
+    """As many as are asked for, else what the marker says: rounds(short, long)."""
+    marker = request.node.get_closest_marker("rounds")
+    short, long = marker.args if marker else (10, 200)
+    return request.config.getoption("--rounds") or \
+        (long if request.config.getoption("--long") else short)
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,8 @@ from test_failing_calls import traced  # noqa: F401
 from test_power_cut import cut_and_restart, on_disk  # noqa: F401
 from witness import Witness, assert_remembered
 
+pytestmark = pytest.mark.rounds(10, 1000)
+
 
 @pytest.fixture
 def restless(gateway):

@@ -12,6 +12,8 @@ import pytest
 from load import Load, assert_kept
 from progress import Rounds
 
+pytestmark = pytest.mark.rounds(10, 2000)
+
 
 @pytest.fixture(params=("offline", "all"), ids=("durability_offline", "durability_all"))
 def receipting(gateway, request):
@@ -25,14 +27,15 @@ def receipting(gateway, request):
 
 def run_rounds(gateway, name, rounds, strike, **options):
     turns = Rounds(name, rounds)
-    with Load(gateway.address(), **options) as load:
-        for _ in turns:
-            load.wait_progress(100)
-            time.sleep(random.uniform(0, 0.15))  # the random moment itself
-            strike()
-        ledger = load.finish()
-    turns.report(ledger.summary())
-    assert_kept(ledger)
+    for part in turns.parts():
+        with Load(gateway.address(), **options) as load:
+            for _ in part:
+                load.wait_progress(100)
+                time.sleep(random.uniform(0, 0.15))  # the random moment itself
+                strike()
+            ledger = load.finish()
+        turns.report(ledger.summary())
+        assert_kept(ledger)
 
 
 def test_of_the_worker(receipting, rounds):

@@ -12,6 +12,8 @@ from terminal import wait_until
 from test_failing_calls import CALLS, traced  # noqa: F401
 from test_power_cut import cut_and_restart
 
+pytestmark = pytest.mark.rounds(10, 1000)
+
 
 @pytest.fixture
 def asked(make_gateway):

@@ -15,10 +15,10 @@ from progress import Rounds
 @pytest.fixture
 def on_disk(make_gateway, ext4):
     """on_disk(env): a gateway whose data directory stands on a disk that can be cut."""
-    def make(**options):
+    def make(durability="all", **options):
         disk = ext4("256M")
         gateway = make_gateway(**options)
-        gateway.listen("terminals", receipts=True, durability="all")
+        gateway.listen("terminals", receipts=True, durability=durability)
         gateway.set(data_dir=str(disk.directory / "data"), shards=2,
                     mailbox={"max_messages": 1000000, "max_bytes": "1GiB",
                              "total_bytes": "200MiB"})
@@ -33,17 +33,20 @@ def cut_and_restart(gateway, disk):
     gateway.restart()
 
 
-def test_nothing_receipted_is_lost(on_disk, rounds):
-    gateway, disk = on_disk()
-    turns = Rounds("power cut", rounds)
-    with Load(gateway.address()) as load:
-        for _ in turns:
-            load.wait_progress(50)
-            time.sleep(random.uniform(0, 0.1))  # the random moment itself
-            cut_and_restart(gateway, disk)
-        ledger = load.finish()
-    turns.report(ledger.summary())
-    assert_kept(ledger)
+@pytest.mark.rounds(10, 5000)
+@pytest.mark.parametrize("durability", ("offline", "all"))
+def test_nothing_receipted_is_lost(on_disk, durability, rounds):
+    gateway, disk = on_disk(durability)
+    turns = Rounds(f"power cut, durability {durability}", rounds)
+    for part in turns.parts():
+        with Load(gateway.address()) as load:
+            for _ in part:
+                load.wait_progress(50)
+                time.sleep(random.uniform(0, 0.1))  # the random moment itself
+                cut_and_restart(gateway, disk)
+            ledger = load.finish()
+        turns.report(ledger.summary())
+        assert_kept(ledger)
 
 
 def test_the_rig_notices_when_nothing_is_synced(on_disk, shim):
