@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from disks import Ext4, Tmpfs
+from disks import CopiedExt4, Ext4, Tmpfs
 
 SHIMS = Path(__file__).parent / "shims"
 
@@ -32,6 +32,11 @@ def tmpfs(make_disk):
 @pytest.fixture
 def ext4(make_disk):
     return lambda size="64M": make_disk(Ext4, size=size)
+
+
+@pytest.fixture
+def copied_ext4(make_disk):
+    return lambda size="64M": make_disk(CopiedExt4, size=size)
 
 
 @pytest.fixture

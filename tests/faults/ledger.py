@@ -40,6 +40,7 @@ class Ledger:
         self.ends = {}                      # (target, connection) -> when it ended
         self.repeat_ages = [0]
         self.foreign = []
+        self.elsewhere = None               # a ledger of what need not come here any more
 
     # What the peers report.
 
@@ -72,13 +73,33 @@ class Ledger:
     def note_end(self, target, connection):
         self.ends[target, connection] = time.monotonic()
 
+    # A copy of the gateway, made at some moment.
+
+    def promised(self):
+        with self.lock:
+            return {pair: set(numbers) for pair, numbers in self.safe.items()}
+
+    def of_copy(self, promised):
+        """What a copy must hold: all that was promised before, except what has arrived
+        from the gateway that lives on."""
+        copy = Ledger(self.in_flight)
+        with self.lock:
+            copy.sent.update(self.sent)
+        copy.safe.update(promised)
+        copy.elsewhere = self
+        return copy
+
     # What follows from it.
 
-    def missing(self):
+    def numbers_arrived(self, pair):
         with self.lock:
-            return {pair: sorted(numbers - {n for _, n in self.arrived[pair]})
-                    for pair, numbers in self.safe.items()
-                    if not numbers <= {n for _, n in self.arrived[pair]}}
+            here = {number for _, number in self.arrived[pair]}
+        return here | self.elsewhere.numbers_arrived(pair) if self.elsewhere else here
+
+    def missing(self):
+        left = {pair: sorted(numbers - self.numbers_arrived(pair))
+                for pair, numbers in self.promised().items()}
+        return {pair: numbers for pair, numbers in left.items() if numbers}
 
     def problems(self):
         """Sentences; empty when every promise was kept."""

@@ -207,6 +207,16 @@ class Load:
         return self.ledger
 
 
+class Collection(Load):
+    """Takes what a copy of the gateway holds for the targets of another load, by a ledger
+    that says what must be there."""
+
+    def __init__(self, address, load, ledger):
+        super().__init__(address, senders=0, targets=0, away=0)
+        self.ledger = ledger
+        self.targets = self.away = [Target(self, own) for own in load.target_ids]
+
+
 def assert_kept(ledger):
     problems = ledger.problems()
     assert not problems, "\n".join(problems + [ledger.summary()])

@@ -45,6 +45,13 @@ class Book:
         self.sendings = defaultdict(list)  # order -> (when, serial)
         self.found = []
 
+    def so_far(self):
+        """What it says now, to hold a copy of the gateway to it that is made later."""
+        book = Book()
+        with self.lock:
+            book.tickets, book.answered = dict(self.tickets), dict(self.answered)
+        return book
+
     def new_order(self):
         with self.lock:
             self.next_order += 1
@@ -169,6 +176,20 @@ class Caller(threading.Thread):
         return None
 
 
+def look(address, book, order):
+    """What its ticket says now; True if that was told."""
+    ticket = book.tickets[order]
+    try:
+        status, answer = exchange(address, "GET", f"/api/v1/tickets/{ticket}")
+    except (OSError, ValueError, http.client.HTTPException):
+        return False
+    if status == 200:
+        book.note_state(order, answer)
+    elif status == 404:
+        book.problem(f"UNKNOWN: {order}, ticket {ticket}")
+    return status == 200
+
+
 class Orders:
     """with Orders(gateway) as orders: ...; assert_carried_out(gateway, orders)"""
 
@@ -196,15 +217,7 @@ class Orders:
 
     def look(self, order):
         """What its ticket says now."""
-        ticket = self.book.tickets[order]
-        try:
-            status, answer = exchange(self.http, "GET", f"/api/v1/tickets/{ticket}")
-        except (OSError, ValueError, http.client.HTTPException):
-            return
-        if status == 200:
-            self.book.note_state(order, answer)
-        elif status == 404:
-            self.book.problem(f"UNKNOWN: {order}, ticket {ticket}")
+        look(self.http, self.book, order)
 
     def look_at_some(self, count=20):
         orders = list(self.book.tickets)

@@ -82,6 +82,13 @@ class Witness(threading.Thread):
         with self.lock:
             self.vouched = {c: e for c, e in self.seen.items() if c not in self.disowned}
 
+    def testimony(self):
+        """What was vouched for, to hold a copy of the gateway to it that was made later."""
+        other = Witness(None)
+        with self.lock:
+            other.seen, other.vouched = dict(self.vouched), dict(self.vouched)
+        return other
+
     def disown(self):
         """What came since vouch() was told while the disk failed: it may be forgotten."""
         with self.lock:
