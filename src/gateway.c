@@ -4,6 +4,7 @@
 #include "base/cores.h"
 #include "base/id.h"
 #include "config/config.h"
+#include "config/trial.h"
 #include "service.h"
 #include "supervisor/supervisor.h"
 #include "worker/worker.h"
@@ -40,9 +41,10 @@ static int override(char **field, const char *given)
 static int load(const struct gateway_options *o, FILE *errors, struct config **out)
 {
     struct config *c = NULL;
-    int rc;
+    int rc = ERR_INVALID;
 
-    if ((rc = config_load(o->file, errors, &c)) < 0 ||
+    if (!trial_survives(o->file, errors) ||
+        (rc = config_load(o->file, errors, &c)) < 0 ||
         (rc = override(&c->data_dir, o->data_dir)) < 0)
         goto fail;
     if (o->data_dir)
@@ -55,6 +57,13 @@ static int load(const struct gateway_options *o, FILE *errors, struct config **o
 fail:
     config_free(&c);
     return rc;
+}
+
+/* All other problems were told where they were found. */
+static void tell_if_no_memory(int rc, FILE *errors)
+{
+    if (rc == ERR_NOMEM)
+        fputs("the configuration cannot be read: out of memory\n", errors);
 }
 
 static void free_plan(struct gateway_plan **plan)
@@ -151,6 +160,7 @@ static int make_plan(const struct gateway_options *o, FILE *errors,
     *out = p;
     return OK;
 fail:
+    tell_if_no_memory(rc, errors);
     free_plan(&p);
     return rc;
 }
@@ -190,8 +200,10 @@ static const struct supervisor_plan *reload(void *user)
 
     if (errors)
         fclose(errors);
-    if (rc < 0 && said)
+    if (rc < 0 && said && *said)
         log_problems(said);
+    else if (rc < 0)
+        log_error(CONFIG, "holdfast config refused reason=%s", err_word(rc));
     free(said);
     return next ? &next->plan : NULL;
 }
@@ -230,9 +242,12 @@ int gateway_check(const struct gateway_options *options)
 {
     struct config *c = NULL;
     char where[WHERE_MAX];
+    int rc;
 
-    if (load(options, stderr, &c) < 0)
+    if ((rc = load(options, stderr, &c)) < 0) {
+        tell_if_no_memory(rc, stderr);
         return EXIT_USAGE;
+    }
     if (c->user && !getpwnam(c->user)) {
         fprintf(stderr, "%s: there is no user `%s` on this machine\n",
                 config_where(c, c->user_place, where, sizeof(where)), c->user);

@@ -31,10 +31,13 @@ static struct config_place pull_back(struct slice text, struct config_place plac
     return place.line > end.line ? end : place;
 }
 
+/* What the library could not do for want of memory it does not tell: then there is an
+ * error, and the document is cut off or missing. */
 static void report_syntax(struct reading *r, struct fy_diag *diag)
 {
     struct fy_diag_error *e;
     void *position = NULL;
+    unsigned before = r->problems.count;
 
     while ((e = fy_diag_errors_iterate(diag, &position))) {
         struct config_place place = {.width = 1};
@@ -46,6 +49,13 @@ static void report_syntax(struct reading *r, struct fy_diag *diag)
         place = pull_back(r->problems.text, place);
         problem_report(&r->problems, place, YAML_ADVICE, "%s", e->msg);
     }
+    if (r->problems.count == before)
+        r->rc = ERR_NOMEM;
+}
+
+static bool has_failed(struct fy_parser *parser, struct fy_diag *diag)
+{
+    return fy_diag_got_error(diag) || fy_parser_get_stream_error(parser);
 }
 
 static void read_document(struct reading *r, struct fy_parser *parser,
@@ -56,7 +66,7 @@ static void read_document(struct reading *r, struct fy_parser *parser,
     struct fy_node *root = document ? fy_document_root(document) : NULL;
     struct fy_document *second = NULL;
 
-    if (fy_diag_got_error(diag)) {
+    if (has_failed(parser, diag)) {
         report_syntax(r, diag);
     } else if (!root || fy_node_is_null(root)) {
         problem_report(&r->problems, nowhere,
@@ -70,7 +80,7 @@ static void read_document(struct reading *r, struct fy_parser *parser,
         if ((second = fy_parse_load_document(parser)))
             problem_report(&r->problems, nowhere, "remove the `---` between them",
                            "there is more than one document in the file");
-        else if (fy_diag_got_error(diag))
+        else if (has_failed(parser, diag))
             report_syntax(r, diag);
     }
     fy_parse_document_destroy(parser, second);

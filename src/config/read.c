@@ -11,11 +11,13 @@
 const char *read_text(struct fy_node *node)
 {
     bool is_plain = node && fy_node_is_scalar(node) && !fy_node_is_alias(node);
-    size_t n = 0;
-    const char *counted = is_plain ? fy_node_get_scalar(node, &n) : NULL;
-    const char *text = counted ? fy_node_get_scalar0(node) : NULL;
+    const char *text = is_plain ? fy_node_get_scalar0(node) : NULL;
 
-    return text && strlen(text) == n ? text : NULL;
+    /* Measured in the file: without memory for it the library says that it is empty. */
+    return text && strlen(text) ==
+                       fy_token_get_text_length(fy_node_get_scalar_token(node))
+               ? text
+               : NULL;
 }
 
 bool read_is_empty(struct fy_node *value)

@@ -40,7 +40,7 @@ static int read_list(struct reading *r, struct listener_config *l, FILE *file)
     unsigned fault;
 
     if (getdelim(&l->registration_ids, &size, '\0', file) < 0) {
-        if (ferror(file)) {
+        if (!feof(file)) { /* it could not be read, or found no memory */
             report(r, l, strerror(errno));
             return OK;
         }
