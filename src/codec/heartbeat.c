@@ -1,6 +1,5 @@
 #include "codec/heartbeat.h"
-
-#include <jansson.h>
+#include "base/json_read.h"
 
 struct framing heartbeat_framing(uint32_t max_text)
 {
@@ -22,22 +21,24 @@ const char *heartbeat_status_word(uint8_t status)
     return status_words[status];
 }
 
-/* The object; one level of double encoding is undone. NULL: there is none. */
-static json_t *parse(struct slice text)
+/* The object; one level of double encoding is undone. */
+static int parse(struct slice text, json_t **out)
 {
-    json_t *outer = json_loadb((const char *)text.data, text.size,
-                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
-    json_t *inner = outer;
+    json_t *outer = NULL, *inner;
+    int rc = json_read(text, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &outer, NULL);
 
+    inner = outer;
     if (json_is_string(outer)) {
-        inner = json_loadb(json_string_value(outer), json_string_length(outer),
-                           JSON_REJECT_DUPLICATES, NULL);
+        text = slice_of(json_string_value(outer), json_string_length(outer));
+        rc = json_read(text, JSON_REJECT_DUPLICATES, &inner, NULL);
         json_decref(outer);
     }
-    if (json_is_object(inner))
-        return inner;
+    if (rc == OK && json_is_object(inner)) {
+        *out = inner;
+        return OK;
+    }
     json_decref(inner);
-    return NULL;
+    return rc == ERR_NOMEM ? rc : ERR_MALFORMED;
 }
 
 /* It becomes part of an id, which goes into logs, paths and answers. */
@@ -79,12 +80,13 @@ static bool read_pid(const json_t *value, struct heartbeat *out)
 
 int heartbeat_decode(struct slice text, struct heartbeat *out, const char **why)
 {
-    json_t *object = parse(text);
+    json_t *object = NULL;
+    int rc = parse(text, &object);
 
     *out = (struct heartbeat){0};
     *why = NULL;
-    if (!object)
-        *why = "no_json_object";
+    if (rc < 0)
+        *why = rc == ERR_NOMEM ? "no_memory" : "no_json_object";
     else if (!read_ip(json_object_get(object, "ip"), out))
         *why = "bad_ip";
     else if (!read_status(json_object_get(object, "status"), out))
@@ -92,5 +94,5 @@ int heartbeat_decode(struct slice text, struct heartbeat *out, const char **why)
     else if (!read_pid(json_object_get(object, "pid"), out))
         *why = "bad_pid";
     json_decref(object);
-    return *why ? ERR_MALFORMED : OK;
+    return *why && rc == OK ? ERR_MALFORMED : rc;
 }

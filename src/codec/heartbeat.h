@@ -32,7 +32,7 @@ struct heartbeat {
 /* Cut with framing_cut(). An empty body is no message. */
 struct framing heartbeat_framing(uint32_t max_text);
 
-/* Returns OK, or ERR_MALFORMED with *why set to a static word for the log:
+/* Returns OK, or ERR_MALFORMED or ERR_NOMEM with *why set to a static word for the log:
  * "bad_status". */
 MUST_CHECK int heartbeat_decode(struct slice text, struct heartbeat *out,
                                 const char **why);

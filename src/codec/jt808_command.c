@@ -1,6 +1,7 @@
 /* jt808_command.c - commands by name: JSON arguments become the body of a message. */
 #include "codec/jt808_inside.h"
 #include "base/hex.h"
+#include "base/json_read.h"
 
 #include <stdio.h>
 
@@ -214,21 +215,22 @@ int jt808_command(const char *name, struct slice args, bool is_2019, uint16_t *m
 {
     struct jt808_making m = {.is_2019 = is_2019, .body = body, .why = why};
     const struct kind *k = NULL;
-    json_t *given;
+    json_t *given = NULL;
     int rc;
 
+    if (args.size == 0)
+        args = slice_of("{}", 2);
     snprintf(why, JT808_WHY_SIZE, "JT/T 808 has no command `%.40s`", name);
     for (size_t i = 0; i < ARRAY_LEN(kinds) && !k; i++)
         k = strcmp(kinds[i].name, name) == 0 ? &kinds[i] : NULL;
     if (!k)
         return ERR_NOTFOUND;
     *message = k->message;
-    given = args.size ? json_loadb((const char *)args.data, args.size,
-                                   JSON_REJECT_DUPLICATES, NULL)
-                      : json_object();
+    rc = json_read(args, JSON_REJECT_DUPLICATES, &given, NULL);
     m.args = given;
-    rc = json_is_object(given) ? make(k, &m)
-                               : jt808_refuse(&m, "`args` is no JSON object");
+    if (rc != ERR_NOMEM)
+        rc = json_is_object(given) ? make(k, &m)
+                                   : jt808_refuse(&m, "`args` is no JSON object");
     json_decref(given);
     if (rc < 0)
         buf_clear(body); /* nothing half-made is left */

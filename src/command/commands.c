@@ -46,15 +46,19 @@ static int note_prescribed(const struct listener *l, struct prescribed *out)
     for (unsigned n = 0; d && (word = d->command_word(l->conf, n)); n++) {
         struct wire_command w = {0};
         char why[DIALECT_WHY_SIZE];
+        int rc;
         uint16_t *more = realloc(out->serials, (out->count + 1) * sizeof(*more));
 
         if (!more)
             return ERR_NOMEM;
         out->serials = more;
         snprintf(c.name, sizeof(c.name), "%s", word);
-        if (d->encode(l->conf, &c, 0, &w, why) == OK && w.has_serial)
+        rc = d->encode(l->conf, &c, 0, &w, why);
+        if (rc == OK && w.has_serial)
             out->serials[out->count++] = w.serial;
         buf_fini(&w.body);
+        if (rc == ERR_NOMEM)
+            return rc;
     }
     return OK;
 }

@@ -184,17 +184,22 @@ static bool send_it(struct commands *k, struct ticket *t, const struct speech *s
     return true;
 }
 
+/* Memory was out: it has its slot later. */
+static bool send_later(const struct commands *k, struct ticket *t)
+{
+    ticket_leave_slot(t);
+    t->ready_at_ms = commands_now(k) + PAUSE_MS;
+    return true;
+}
+
 /* It has a slot. */
 static bool send_command(struct commands *k, struct ticket *t, const struct speech *s)
 {
     char why[DIALECT_WHY_SIZE];
     int rc = t->is_encoded ? OK : ticket_encode(t, s, why);
 
-    if (rc == ERR_NOMEM) {
-        ticket_leave_slot(t);
-        t->ready_at_ms = commands_now(k) + PAUSE_MS;
-        return true;
-    }
+    if (rc == ERR_NOMEM)
+        return send_later(k, t);
     if (rc < 0) {
         ticket_end(k, t, TICKET_FAILED, TICKET_BY_UNSENDABLE);
         return true;
@@ -216,12 +221,17 @@ static bool send_question(struct commands *k, struct ticket *t, const struct spe
     struct command c = {0};
     char why[DIALECT_WHY_SIZE];
     const char *query = s->dialect->state_query(s->conf);
+    int rc = query ? OK : ERR_INVALID;
 
     snprintf(c.name, sizeof(c.name), "%s", query ? query : "");
     buf_fini(&t->wire.body);
     t->wire = (struct wire_command){0};
     t->is_encoded = false;
-    if (!query || s->dialect->encode(s->conf, &c, s->version, &t->wire, why) < 0) {
+    if (query)
+        rc = s->dialect->encode(s->conf, &c, s->version, &t->wire, why);
+    if (rc == ERR_NOMEM)
+        return send_later(k, t);
+    if (rc < 0) {
         ticket_end(k, t, TICKET_FAILED, TICKET_BY_UNSENDABLE);
         return true;
     }

@@ -1,8 +1,8 @@
 #include "http/body.h"
 #include "base/hex.h"
+#include "base/json_read.h"
 #include "base/rfc3339.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -61,17 +61,11 @@ static int read_name(const json_t *value, void *into)
 /* As text again: the dialect reads it. */
 static int read_args(const json_t *value, void *into)
 {
-    const size_t flags = JSON_COMPACT;
     struct order *o = into;
-    size_t size = json_is_object(value) ? json_dumpb(value, NULL, 0, flags) : 0;
-    uint8_t *room;
+    int rc = json_is_object(value) ? json_print(value, COMMAND_BODY_MAX, &o->args)
+                                   : ERR_INVALID;
 
-    if (size == 0 || size > COMMAND_BODY_MAX)
-        return ERR_INVALID;
-    if (!(room = buf_try_reserve(&o->args, size)))
-        return ERR_NOMEM;
-    buf_commit(&o->args, json_dumpb(value, (char *)room, size, flags));
-    return OK;
+    return rc == ERR_TOO_LARGE ? ERR_INVALID : rc;
 }
 
 static int read_message_id(const json_t *value, void *into)
@@ -151,25 +145,30 @@ static const struct member message_members[] = {
 
 /* ---- a body ---- */
 
-static json_t *parse(struct slice body, char *why)
+static int parse(struct slice body, json_t **out, char *why)
 {
     json_error_t error;
     json_t *root;
+    int rc;
 
     if (body.size == 0) {
         snprintf(why, BODY_WHY_SIZE, "the body is empty; it must be a JSON object");
-        return NULL;
+        return ERR_INVALID;
     }
-    root =
-        json_loadb((const char *)body.data, body.size, JSON_REJECT_DUPLICATES, &error);
-    if (!root)
+    rc = json_read(body, JSON_REJECT_DUPLICATES, &root, &error);
+    if (rc == OK && json_is_object(root)) {
+        *out = root;
+        return OK;
+    }
+    if (rc == ERR_NOMEM)
+        return rc;
+    if (rc == OK)
+        snprintf(why, BODY_WHY_SIZE, "the body must be a JSON object");
+    else
         snprintf(why, BODY_WHY_SIZE, "the body is not JSON: line %d, column %d: %s",
                  error.line, error.column, error.text);
-    if (!root || json_is_object(root))
-        return root;
-    snprintf(why, BODY_WHY_SIZE, "the body must be a JSON object");
     json_decref(root);
-    return NULL;
+    return ERR_INVALID;
 }
 
 static int read_member(const struct member *members, const char *name,
@@ -227,13 +226,12 @@ static const char *find_clash(const json_t *object, const struct order *o)
 
 int body_read_command(struct slice body, struct order *o, char why[BODY_WHY_SIZE])
 {
-    json_t *object = parse(body, why);
+    json_t *object = NULL;
     const char *clash;
-    int rc;
+    int rc = parse(body, &object, why);
 
-    if (!object)
-        return ERR_INVALID;
-    rc = read_members(object, command_members, o, why);
+    if (rc == OK)
+        rc = read_members(object, command_members, o, why);
     if (rc == OK && (clash = find_clash(object, o))) {
         snprintf(why, BODY_WHY_SIZE, "%s", clash);
         rc = ERR_INVALID;
@@ -247,12 +245,11 @@ int body_read_command(struct slice body, struct order *o, char why[BODY_WHY_SIZE
 
 int body_read_message(struct slice body, struct buf *out, char why[BODY_WHY_SIZE])
 {
-    json_t *object = parse(body, why);
-    int rc;
+    json_t *object = NULL;
+    int rc = parse(body, &object, why);
 
-    if (!object)
-        return ERR_INVALID;
-    rc = read_members(object, message_members, out, why);
+    if (rc == OK)
+        rc = read_members(object, message_members, out, why);
     if (rc == OK && !json_object_get(object, "body")) {
         snprintf(why, BODY_WHY_SIZE, "the body must have a member `body`");
         rc = ERR_INVALID;

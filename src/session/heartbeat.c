@@ -102,11 +102,14 @@ static bool on_news(struct conn *c, struct slice text, struct slice in)
     struct heartbeat beat;
     const char *why;
     struct id id;
+    int rc = heartbeat_decode(text, &beat, &why);
 
-    if (heartbeat_decode(text, &beat, &why) < 0) {
+    if (rc == ERR_NOMEM)
+        conn_close(c, CLOSE_NO_MEMORY);
+    else if (rc < 0)
         refuse(c, text, why);
+    if (rc < 0)
         return false;
-    }
     id = id_of(c, &beat);
     if ((!s->self || !device_is_called(&s->self->device, &id)) && !log_in(c, &id, in))
         return false;
