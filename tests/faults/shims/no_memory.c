@@ -59,8 +59,7 @@ static void begin(void)
     void *mapped = MAP_FAILED, *here[1];
 
     if (fd >= 0) {
-        mapped =
-            mmap(NULL, sizeof(*orders), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        mapped = mmap(NULL, sizeof(*orders), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         close(fd);
     }
     backtrace(here, 1); /* the first one allocates */
