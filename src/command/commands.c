@@ -8,11 +8,6 @@
 #define BYTES_PER_TICKET 2048
 #define BYTES_MIN        (64u << 20)
 
-static const struct dialect *dialect_of(const struct listener *l)
-{
-    return ((const struct session_ops *)(const void *)l->ops)->dialect;
-}
-
 bool speech_of(const struct commands *k, const struct terminal *t, struct speech *out)
 {
     const struct commands_conf *conf = &k->group->conf;
@@ -97,35 +92,9 @@ void commands_group_free(struct commands_group **g)
 
 /* ---- one shard's ---- */
 
-int commands_new(struct relay *r, struct commands **out)
+static struct commands *commands_at(const struct part *p)
 {
-    struct commands *k;
-    int rc;
-
-    *out = NULL;
-    if (!r->group->commands)
-        return OK;
-    if (!(k = calloc(1, sizeof(*k))))
-        return ERR_NOMEM;
-    *out = k;
-    k->relay = r;
-    k->group = r->group->commands;
-    k->numbers = hash_key_random();
-    k->forget.expired = commands_on_forget;
-    if ((rc = tables_init(k)) < 0)
-        return rc;
-    return keep_open(k);
-}
-
-/* The loop has ended; the book is the ledger's. */
-void commands_free(struct commands **k)
-{
-    if (!*k)
-        return;
-    tables_fini(*k);
-    buf_fini(&(*k)->scratch);
-    free(*k);
-    *k = NULL;
+    return CONTAINER_OF(p, struct commands, part);
 }
 
 static bool is_full(const struct commands *k)
@@ -137,20 +106,18 @@ static bool is_full(const struct commands *k)
            atomic_load_explicit(&g->bytes, memory_order_relaxed) > g->max_bytes;
 }
 
-void commands_flush(struct relay *r)
+static void flush(struct part *p)
 {
-    struct commands *k = r->commands;
+    struct commands *k = commands_at(p);
 
-    if (!k)
-        return;
     while (!list_is_empty(&k->ended) && is_full(k))
         ticket_forget(k, CONTAINER_OF(list_first(&k->ended), struct ticket, of_all));
     keep_flush(k);
 }
 
-bool commands_is_settled(const struct relay *r)
+static bool is_settled(const struct part *p)
 {
-    return !r->commands || keep_is_settled(r->commands);
+    return keep_is_settled(commands_at(p));
 }
 
 /* What is durable goes on after the restart. */
@@ -174,48 +141,106 @@ void commands_end(struct relay *r)
 
 /* ---- devices ---- */
 
-void commands_attached(struct relay *r, struct terminal *t)
+static void on_attached(struct part *p, struct terminal *t)
 {
-    struct commands *k = r->commands;
-    struct errands *e = k ? errands_find(k, t) : NULL;
+    struct commands *k = commands_at(p);
+    struct errands *e = errands_find(k, t);
 
     if (!e)
         return;
-    if (e->is_attached) /* to an older connection, which ends without a word */
-        errands_cut(k, e, false);
     e->is_attached = true;
-    errands_advance(k, e);
+    list_append(&k->arrived, &e->arrived);
 }
 
-void commands_detached(struct relay *r, struct terminal *t)
+/* It hears what waits for it behind the answer to what it came with: it may not listen
+ * before that. */
+static void before_writes(struct part *p)
 {
-    struct commands *k = r->commands;
-    struct errands *e = k ? errands_find(k, t) : NULL;
+    struct commands *k = commands_at(p);
+    struct link *at;
+
+    while ((at = list_pop(&k->arrived)))
+        errands_advance(k, CONTAINER_OF(at, struct errands, arrived));
+}
+
+static void on_detached(struct part *p, struct terminal *t)
+{
+    struct commands *k = commands_at(p);
+    struct errands *e = errands_find(k, t);
 
     if (!e || !e->is_attached)
         return;
     e->is_attached = false;
+    if (link_is_on_list(&e->arrived))
+        list_remove(&k->arrived, &e->arrived);
     if (!k->is_ending)
-        errands_cut(k, e, true);
+        errands_cut(k, e);
 }
 
-bool commands_need(const struct relay *r, const struct terminal *t)
+static bool needs(const struct part *p, const struct terminal *t)
 {
-    struct errands *e = r->commands ? errands_find(r->commands, t) : NULL;
+    struct errands *e = errands_find(commands_at(p), t);
 
     return e && errands_live(e) > 0;
 }
 
-void commands_forget(struct relay *r, struct terminal *t)
+static void forget(struct part *p, struct terminal *t)
 {
-    struct commands *k = r->commands;
+    struct commands *k = commands_at(p);
 
-    while (k && t->has_commands) {
+    while (t->has_commands) {
         struct errands *e = errands_find(k, t);
         struct link *at = list_first(&e->in[PLACE_ENDED]);
 
         ticket_forget(k, ticket_at(at ? at : list_first(&e->in[PLACE_LATE])));
     }
+}
+
+/* ---- life ---- */
+
+/* The loop has ended; the book is the ledger's. */
+static void commands_free(struct part *p)
+{
+    struct commands *k = commands_at(p);
+
+    k->relay->commands = NULL;
+    tables_fini(k);
+    buf_fini(&k->scratch);
+    free(k);
+}
+
+static const struct part_ops commands_part = {
+    .attached = on_attached,
+    .detached = on_detached,
+    .needs = needs,
+    .forget = forget,
+    .before_writes = before_writes,
+    .flush = flush,
+    .is_settled = is_settled,
+    .free = commands_free,
+};
+
+int commands_new(struct relay *r)
+{
+    struct commands *k;
+    int rc;
+
+    if (!r->group->commands)
+        return OK;
+    if (!(k = calloc(1, sizeof(*k))))
+        return ERR_NOMEM;
+    k->relay = r;
+    k->group = r->group->commands;
+    k->numbers = hash_key_random();
+    k->forget.expired = commands_on_forget;
+    list_init(&k->arrived);
+    if ((rc = tables_init(k)) < 0 || (rc = keep_open(k)) < 0) {
+        commands_free(&k->part);
+        return rc;
+    }
+    part_join(r, &k->part, &commands_part);
+    r->commands = k;
+    return OK;
 }
 
 struct commands_stats commands_stats(const struct relay *r)

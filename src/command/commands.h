@@ -48,21 +48,12 @@ void commands_group_free(struct commands_group **g);
 MUST_CHECK int commands_adopt(struct relay_group *g, uint32_t number,
                               struct slice record);
 
-/* ---- one shard's, for relay.c ---- */
+/* ---- one shard's ---- */
 
-MUST_CHECK int commands_new(struct relay *r, struct commands **out);
-void commands_free(struct commands **k);
-void commands_flush(struct relay *r); /* at the turn's end */
-bool commands_is_settled(const struct relay *r);
+/* A part of the relay (relay/part.h), if its group has commands. */
+MUST_CHECK int commands_new(struct relay *r);
 /* The gateway is ending: whoever waits is told. */
 void commands_end(struct relay *r);
-
-/* A connection speaks for the device from now on (t->conn), or does not any more. */
-void commands_attached(struct relay *r, struct terminal *t);
-void commands_detached(struct relay *r, struct terminal *t);
-/* May the device be forgotten? Not while it has tickets that are not over. */
-bool commands_need(const struct relay *r, const struct terminal *t);
-void commands_forget(struct relay *r, struct terminal *t);
 
 /* ---- for sessions ---- */
 

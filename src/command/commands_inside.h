@@ -14,6 +14,7 @@
 
 #include "command/commands.h"
 #include "base/slab.h"
+#include "relay/part.h"
 #include "relay/session.h"
 
 #define NEVER INT64_MAX
@@ -92,6 +93,7 @@ struct errands {
     struct commands *commands;
     struct terminal *terminal;
     struct errands *next; /* in the table */
+    struct link arrived;  /* on its shard's list of those; then nothing is sent yet */
     struct list in[PLACE_COUNT];
     struct ticket *asking; /* nothing else may be sent now; or NULL */
     uint32_t in_flight;
@@ -125,6 +127,7 @@ struct commands_group {
 };
 
 struct commands {
+    struct part part;
     struct relay *relay;
     struct commands_group *group;
     struct book *book; /* NULL: nothing is durable */
@@ -136,6 +139,7 @@ struct commands {
     uint64_t made;
     uint64_t position; /* of the newest ticket */
     struct list live, ended;
+    struct list arrived; /* devices that came in this turn */
     struct timer forget; /* the first of `ended` */
     size_t unwritten;    /* tickets that wait for the ledger's word */
     struct buf scratch;  /* a record */
@@ -215,8 +219,8 @@ void ticket_arm(struct commands *k, struct ticket *t);
 
 /* Sends what may be sent. */
 void errands_advance(struct commands *k, struct errands *e);
-/* Its connection ended; `is_gone`: and no other one speaks for the device. */
-void errands_cut(struct commands *k, struct errands *e, bool is_gone);
+/* Its connection ended. */
+void errands_cut(struct commands *k, struct errands *e);
 uint16_t errands_new_serial(const struct commands *k, struct errands *e,
                             uint16_t listener, uint16_t count);
 

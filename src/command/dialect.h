@@ -4,7 +4,7 @@
 
 #include "base/id.h"
 #include "base/json.h"
-#include "net/conn.h"
+#include "relay/session.h"
 
 #define COMMAND_NAME_MAX 31
 #define COMMAND_BODY_MAX 65536 /* bytes of arguments, or of a raw body */
@@ -66,4 +66,18 @@ struct dialect {
     uint8_t (*version)(const struct conn *c);
 };
 
-/* A session of such a device has `dialect` in its session_ops; others have NULL. */
+/* Its devices take commands in it; or NULL: they take none. */
+static inline const struct dialect *dialect_of(const struct listener *l)
+{
+    return ((const struct session_ops *)(const void *)l->ops)->dialect;
+}
+
+/* ... and NULL for a device of another protocol: a listener may serve another one since
+ * the last start. */
+static inline const struct dialect *listener_dialect(const struct listener *l,
+                                                     uint8_t protocol)
+{
+    const struct dialect *d = dialect_of(l);
+
+    return d && d->protocol == protocol ? d : NULL;
+}

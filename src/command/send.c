@@ -91,7 +91,8 @@ static bool may_send(const struct commands *k, const struct errands *e)
 {
     const struct conn *c = e->terminal->conn;
 
-    return e->is_attached && !k->is_ending && c && !conn_is_closing(c);
+    return e->is_attached && !link_is_on_list(&e->arrived) && !k->is_ending && c &&
+           !conn_is_closing(c);
 }
 
 /* Their answers could not be told from each other. */
@@ -341,7 +342,7 @@ static void cut_sent(struct commands *k, struct ticket *t)
     }
 }
 
-void errands_cut(struct commands *k, struct errands *e, bool is_gone)
+void errands_cut(struct commands *k, struct errands *e)
 {
     if (e->asking)
         ticket_leave_slot(e->asking);
@@ -351,8 +352,6 @@ void errands_cut(struct commands *k, struct errands *e, bool is_gone)
         cut_sent(k, t);
         ticket_arm(k, t);
     }
-    if (!is_gone)
-        return;
     LIST_FOREACH_SAFE (&e->in[PLACE_WAITING], at)
         if (!ticket_at(at)->is_durable)
             ticket_end(k, ticket_at(at), TICKET_FAILED, TICKET_BY_DISCONNECTED);

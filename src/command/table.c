@@ -75,6 +75,8 @@ void errands_free_if_empty(struct commands *k, struct errands *e)
     while (*at != e)
         at = &(*at)->next;
     *at = e->next;
+    if (link_is_on_list(&e->arrived))
+        list_remove(&k->arrived, &e->arrived);
     e->terminal->has_commands = false;
     slab_free(&k->errands, e);
 }

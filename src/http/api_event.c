@@ -5,7 +5,7 @@
 #include "device/presence.h"
 #include "device/ticket.h"
 #include "http/api_inside.h"
-#include "relay/session.h"
+#include "command/dialect.h"
 
 const char *event_word(uint8_t kind)
 {

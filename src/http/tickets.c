@@ -1,6 +1,6 @@
 #include "http/tickets.h"
 #include "http/api_inside.h"
-#include "relay/session.h"
+#include "command/dialect.h"
 
 #include <inttypes.h>
 #include <stdio.h>

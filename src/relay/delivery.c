@@ -2,8 +2,8 @@
  * else through its mailbox, always in the order of their positions. */
 #include "relay/delivery.h"
 #include "base/log.h"
-#include "command/commands.h"
 #include "relay/holds.h"
+#include "relay/part.h"
 #include "relay/tracker.h"
 
 #include <assert.h>
@@ -53,7 +53,7 @@ static void may_be_forgotten(struct relay *r, struct terminal *t)
     struct list *offline = &r->in[DELIVERY_OFFLINE];
 
     if (t->delivery != DELIVERY_OFFLINE || t->is_idle || t->epoch > 0 ||
-        !mailqueue_is_idle(&t->mail) || commands_need(r, t))
+        !mailqueue_is_idle(&t->mail) || parts_need(r, t))
         return;
     t->is_idle = true;
     r->idle++;
@@ -69,7 +69,7 @@ void delivery_forget_idle(struct relay *r)
         struct terminal *t = CONTAINER_OF(list_first(offline), struct terminal, link);
 
         is_needed(r, t);
-        if (mailqueue_is_idle(&t->mail) && !commands_need(r, t)) {
+        if (mailqueue_is_idle(&t->mail) && !parts_need(r, t)) {
             relay_forget(r, t);
         } else {
             list_remove(offline, &t->link);
@@ -331,13 +331,16 @@ void delivery_attach(struct relay *r, struct terminal *t, struct conn *c)
 {
     struct conn *old = t->conn;
 
-    if (!old) {
+    if (old) {
+        parts_detached(r, t);
+    } else {
         t->waiters = NULL;
         t->watch = NULL;
     }
     t->conn = c;
     t->delivered_ms = (uint32_t)r->shard->loop.now_ms;
     tracker_attached(r, t, old);
+    parts_attached(r, t);
     if (!old) {
         enter(r, t, DELIVERY_DRAINING);
         catch_up(r, t);
@@ -358,6 +361,7 @@ void delivery_detach(struct relay *r, struct terminal *t, bool stays)
     struct handing_back h = {.relay = r, .terminal = t};
     struct output *owed = conn_output(t->conn);
 
+    parts_detached(r, t);
     holds_release(r, &t->waiters);
     tracker_detached(r, t, stays ? "renamed" : close_reason_word(t->conn->reason));
     t->conn = NULL;

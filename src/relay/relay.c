@@ -3,15 +3,13 @@
 #include "relay/relay.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "command/commands.h"
 #include "relay/delivery.h"
 #include "relay/exchange.h"
 #include "relay/holds.h"
+#include "relay/part.h"
 #include "relay/receipts.h"
 #include "relay/session.h"
 #include "relay/tracker.h"
-#include "session/letter.h"
-#include "session/vehicles.h"
 
 #include <assert.h>
 
@@ -84,8 +82,8 @@ struct terminal *relay_remember(struct relay_group *g, const struct id *id,
 
 void relay_forget(struct relay *r, struct terminal *t)
 {
-    assert(!t->conn && mailqueue_is_idle(&t->mail) && !commands_need(r, t));
-    commands_forget(r, t);
+    assert(!t->conn && mailqueue_is_idle(&t->mail) && !parts_need(r, t));
+    parts_forget(r, t);
     tracker_unknown(r, t);
     list_remove(&r->in[DELIVERY_OFFLINE], &t->link);
     registry_remove(&r->terminals, &t->device);
@@ -156,13 +154,20 @@ void relay_commit(struct relay *r, struct sending *s)
 
 /* ---- words to a sender, here or elsewhere ---- */
 
+static void tell_outsider(struct relay *r, uint64_t session, bool safe)
+{
+    struct outsider *o = (struct outsider *)(uintptr_t)session;
+
+    o->decided(r, o, safe);
+}
+
 void relay_decide(struct relay *r, unsigned shard, uint64_t session, uint32_t number,
                   bool safe)
 {
     struct conn *c;
 
-    if (shard == SHARD_OF_LETTERS)
-        letter_decided(r, session, safe);
+    if (shard == SHARD_OUTSIDE)
+        tell_outsider(r, session, safe);
     else if (shard != relay_index(r))
         exchange_tell_fate(r, shard, session, number, safe);
     else if ((c = shard_find_conn(r->shard, session)))
@@ -173,8 +178,8 @@ void relay_hold(struct relay *r, unsigned shard, uint64_t session)
 {
     struct conn *c;
 
-    if (shard == SHARD_OF_LETTERS)
-        return; /* an application has its answer to wait for */
+    if (shard == SHARD_OUTSIDE)
+        return;
     if (shard != relay_index(r))
         exchange_tell_hold(r, shard, session);
     else if ((c = shard_find_conn(r->shard, session)))
@@ -185,7 +190,7 @@ void relay_release(struct relay *r, unsigned shard, uint64_t session)
 {
     struct conn *c;
 
-    if (shard == SHARD_OF_LETTERS)
+    if (shard == SHARD_OUTSIDE)
         return;
     if (shard != relay_index(r))
         exchange_tell_release(r, shard, session);
@@ -211,6 +216,7 @@ static void tell_receipts(struct relay *r)
 void relay_before_writes(struct shard *s)
 {
     tell_receipts(s->app);
+    parts_before_writes(s->app);
 }
 
 void relay_after_writes(struct shard *s)
@@ -218,8 +224,7 @@ void relay_after_writes(struct shard *s)
     struct relay *r = s->app;
 
     mailbox_flush(r->mailbox);
-    commands_flush(r);
-    vehicles_flush(r);
+    parts_flush(r);
     delivery_forget_idle(r);
     exchange_send(r);
     tracker_flush(r);
@@ -238,7 +243,7 @@ static void on_tick(struct timer *t, int64_t now_ms)
 bool relay_is_settled(const struct relay *r)
 {
     return exchange_is_settled(r) && mailbox_unanswered(r->mailbox) == 0 &&
-           commands_is_settled(r) && vehicles_is_settled(r) && tracker_is_settled(r);
+           parts_are_settled(r) && tracker_is_settled(r);
 }
 
 /* ---- life ---- */
@@ -257,10 +262,9 @@ int relay_init(struct relay *r, struct relay_group *group, struct shard *shard)
     r->review.expired = holds_on_review;
     wheel_arm(&shard->loop.wheel, &r->tick, shard->loop.now_ms + TICK_MS);
     shard->app = r;
-    if ((rc = exchange_init(r)) < 0 || (rc = tracker_new(r, &r->tracker)) < 0 ||
-        (rc = commands_new(r, &r->commands)) < 0)
+    if ((rc = exchange_init(r)) < 0)
         return rc;
-    return group->ledger ? vehicles_new(r, &r->vehicles) : OK;
+    return tracker_new(r, &r->tracker);
 }
 
 void relay_fini(struct relay *r)
@@ -269,8 +273,7 @@ void relay_fini(struct relay *r)
          d = registry_next(&r->terminals, d))
         if (terminal_of(d)->conn)
             holds_drop(r, &terminal_of(d)->waiters);
-    vehicles_free(&r->vehicles);
-    commands_free(&r->commands);
+    parts_free(r);
     tracker_free(&r->tracker);
     holds_drop(r, &r->store_waiters);
     exchange_fini(r);

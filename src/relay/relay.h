@@ -45,7 +45,7 @@ struct terminal {
     uint8_t delivery;           /* enum delivery */
     bool slow : 1;              /* holding its senders did not help: mail is for it */
     bool is_idle : 1;           /* at the front of the offline ones: may be forgotten */
-    bool has_commands : 1;      /* ask commands.h */
+    bool has_commands : 1;      /* command/ knows more */
     union {
         struct {                   /* while connected */
             uint32_t delivered_ms; /* when its TCP last took something; low half of the
@@ -120,8 +120,9 @@ struct relay {
     struct shard *shard;
     struct registry terminals;
     struct tracker *tracker;
-    struct commands *commands; /* commands.h */
-    struct vehicles *vehicles; /* vehicles.h */
+    struct part *parts;        /* part.h; two of them are asked for by name: */
+    struct commands *commands; /* NULL: there are none */
+    struct vehicles *vehicles;
     uint64_t last_position; /* of the newest message accepted here, for any terminal */
     struct mailbox *mailbox;
     struct outbound *to; /* per shard */
@@ -184,11 +185,18 @@ MUST_CHECK int relay_adopt(struct relay_group *g, const struct id *id,
 
 /* What the sender's side says of a frame. */
 struct envelope {
-    uint64_t session; /* the sender's connection */
+    uint64_t session; /* the sender's connection; or the outsider's address */
     uint32_t number;  /* of the frame, if the sender wants a receipt; else 0 */
-    uint16_t shard;   /* the sender's */
+    uint16_t shard;   /* the sender's; or SHARD_OUTSIDE */
     bool durable;     /* store it before it is forwarded */
 };
+
+/* A sender that is no connection. It has time, so nobody holds it. */
+struct outsider {
+    void (*decided)(struct relay *r, struct outsider *o, bool safe);
+};
+
+#define SHARD_OUTSIDE UINT16_MAX
 
 /* Where a target is, remembered by the sender's session for the next frame. */
 struct route {

@@ -2,11 +2,12 @@
 #pragma once
 
 #include "base/json.h"
-#include "command/dialect.h"
 #include "device/presence.h"
 #include "device/registry.h"
 #include "device/ticket.h"
 #include "net/shard.h"
+
+struct dialect; /* command/dialect.h */
 
 /* A listener's `ops` are the first part of one of these. */
 struct session_ops {
@@ -35,17 +36,6 @@ static inline const struct presence_policy *presence_policy_of(const struct conn
     const struct session_settings *settings = c->listener->conf;
 
     return &settings->presence;
-}
-
-/* NULL: its devices are of another protocol, or take no commands. One may serve another
- * protocol since the last start. */
-static inline const struct dialect *listener_dialect(const struct listener *l,
-                                                     uint8_t protocol)
-{
-    const struct dialect *d =
-        ((const struct session_ops *)(const void *)l->ops)->dialect;
-
-    return d && d->protocol == protocol ? d : NULL;
 }
 
 static inline const struct session_ops *session_ops_of(const struct conn *c)

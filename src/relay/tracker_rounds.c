@@ -4,8 +4,8 @@
 #include "relay/tracker_inside.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "command/commands.h"
 #include "relay/delivery.h"
+#include "relay/part.h"
 
 #define SLICE_DEVICES 1024
 
@@ -20,7 +20,7 @@
 static bool may_be_forgotten(const struct relay *r, const struct terminal *t)
 {
     return t->delivery == DELIVERY_OFFLINE && t->presence == PRESENCE_CLOSE &&
-           mailqueue_is_idle(&t->mail) && !commands_need(r, t);
+           mailqueue_is_idle(&t->mail) && !parts_need(r, t);
 }
 
 static void forget(struct tracker *k, struct terminal *t, const char *reason)

@@ -58,16 +58,6 @@ static void on_skipped(struct conn *c, int why, bool was_dropping, size_t left)
         conn_close(c, CLOSE_BAD_START);
 }
 
-void device_take_commands(struct conn *c)
-{
-    struct device_session *s = device_session_of(c);
-
-    if (!s->is_new || conn_is_closing(c))
-        return;
-    s->is_new = false;
-    commands_attached(relay_of(c), s->self);
-}
-
 /* False: the frame was not used; the connection moved, or is closing. */
 static bool on_cut(struct conn *c, struct slice body, struct slice in,
                    device_message *on_message)
@@ -83,7 +73,6 @@ static bool on_cut(struct conn *c, struct slice body, struct slice in,
     if (!on_message(c, &f, in))
         return false;
     c->rx_frames++;
-    device_take_commands(c);
     return true;
 }
 
@@ -157,14 +146,6 @@ void device_age_packages(struct conn *c)
 
 /* ---- who it is ---- */
 
-static void speak_no_more(struct conn *c, bool stays)
-{
-    struct terminal *self = device_session_of(c)->self;
-
-    commands_detached(relay_of(c), self);
-    delivery_detach(relay_of(c), self, stays);
-}
-
 void device_let_go(struct conn *c)
 {
     struct device_session *s = device_session_of(c);
@@ -172,9 +153,8 @@ void device_let_go(struct conn *c)
     if (s->self && !conn_is_closing(c))
         conn_acknowledge(c);
     if (s->self && !conn_is_closing(c))
-        speak_no_more(c, true);
+        delivery_detach(relay_of(c), s->self, true);
     packages_free(&s->packages);
-    s->is_new = false;
     s->self = NULL;
     s->state = DEVICE_NO_STATE;
 }
@@ -188,10 +168,7 @@ bool device_log_in(struct conn *c, const struct id *id, struct slice in)
     device_let_go(c);
     if (conn_is_closing(c) || !login_as(c, id, in, &s->self))
         return false;
-    if (s->self->conn) /* it answers no more */
-        commands_detached(relay_of(c), s->self);
     delivery_attach(relay_of(c), s->self, c);
-    s->is_new = true;
     return !conn_is_closing(c);
 }
 
@@ -201,7 +178,7 @@ void device_on_close(struct conn *c)
 
     packages_free(&s->packages);
     if (s->self && s->self->conn == c) /* else a newer connection speaks for it */
-        speak_no_more(c, false);
+        delivery_detach(relay_of(c), s->self, false);
     /* `self` stays for describe(), which is asked next and last. */
 }
 

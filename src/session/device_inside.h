@@ -3,6 +3,7 @@
 #pragma once
 
 #include "session/device.h"
+#include "command/dialect.h"
 #include "relay/relay.h"
 
 struct vehicle; /* vehicle.c: what a terminal of JT/T 808 needs beyond this */
@@ -20,7 +21,6 @@ struct device_session {
     uint16_t state;  /* that it told last, plus 1 (a new session is all zeros) */
     bool warned_bad; /* of a bad frame */
     bool deaf;       /* held until it takes our answers */
-    bool is_new;     /* its commands follow when this message is answered */
 };
 
 static_assert(sizeof(struct device_session) <= CONN_SESSION_SIZE,
@@ -46,12 +46,8 @@ typedef bool device_message(struct conn *c, const struct device_frame *f,
 size_t device_input(struct conn *c, struct slice in, bool more_waits,
                     device_message *on_message);
 
-/* Logs in as this id, if it is not yet: login_find, delivery_attach, and, behind what
- * this message is answered, commands_attached. From on_message only. False as above. */
+/* Logs in as this id, if it is not yet. From on_message only. False as above. */
 bool device_log_in(struct conn *c, const struct id *id, struct slice in);
-/* What waits for a device goes to it behind the answer to what it came with: it may not
- * listen before that. device_input() calls it after each message. */
-void device_take_commands(struct conn *c);
 
 /* It speaks for nobody any more; the connection goes on, unless it is closing now. */
 void device_let_go(struct conn *c);

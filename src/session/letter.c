@@ -9,9 +9,9 @@ static void give_back(struct letter *l, int rc)
     trip_end(&l->trip);
 }
 
-void letter_decided(struct relay *r, uint64_t session, bool safe)
+static void on_decided(struct relay *r, struct outsider *o, bool safe)
 {
-    struct letter *l = (struct letter *)(uintptr_t)session;
+    struct letter *l = CONTAINER_OF(o, struct letter, outside);
     int health = mailbox_health(r->mailbox);
 
     l->stored = safe;
@@ -49,8 +49,8 @@ static void deliver(struct relay *r, struct terminal *t, struct letter *l)
     uint8_t length = length_for(t, s);
     size_t size = ttms_formed_size(buf_used(&l->body), length);
     struct envelope e = {
-        .session = (uintptr_t)l,
-        .shard = SHARD_OF_LETTERS,
+        .session = (uintptr_t)&l->outside,
+        .shard = SHARD_OUTSIDE,
         .durable = s && s->durable,
     };
     uint8_t *to;
@@ -60,6 +60,7 @@ static void deliver(struct relay *r, struct terminal *t, struct letter *l)
         give_back(l, ERR_TOO_LARGE);
         return;
     }
+    l->outside.decided = on_decided;
     if (!(to = delivery_begin(r, t, &e, size, &direct))) {
         give_back(l, ERR_NOMEM);
         return;

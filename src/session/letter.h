@@ -20,13 +20,8 @@ struct letter {
      * Refused: ERR_FULL (a limit), ERR_NOSPACE, ERR_IO (the store), ERR_NOMEM. */
     int rc;
     bool stored; /* durable in its mailbox; else on its way to the connection */
+    struct outsider outside; /* the shard's business */
 };
 
 /* Any thread. It comes back once, as long as the shards run. */
 void letter_send(struct relay_group *g, struct letter *l);
-
-/* In an envelope, instead of a shard: its session is a letter. */
-#define SHARD_OF_LETTERS UINT16_MAX
-
-/* From relay_decide(), on the terminal's shard. */
-void letter_decided(struct relay *r, uint64_t session, bool safe);

@@ -18,6 +18,7 @@
 
 #include "codec/jt808.h"
 #include "journal/journal.h"
+#include "relay/part.h"
 #include "session/device_inside.h"
 #include "session/vehicles.h"
 
@@ -51,6 +52,7 @@ struct vehicle_message {
 };
 
 struct vehicles {
+    struct part part;
     struct relay *relay;
     struct credentials *credentials;
     struct buf due;  /* of struct due_answer (vehicle_reports.c), in order */

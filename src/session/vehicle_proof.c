@@ -242,8 +242,8 @@ void vehicle_proved(void *user, uint64_t waiter, struct credential *p, int rc)
         (void)refuse_token(c, v->shown_serial, rc);
     else if (v->credential)
         vehicle_answer(c, v->shown_serial, JT808_AUTHENTICATE, JT808_RESULT_OK);
-    else if (enter(c, p, v->shown_serial, (struct slice){0}))
-        device_take_commands(c);
+    else
+        (void)enter(c, p, v->shown_serial, (struct slice){0});
 }
 
 /* ---- who claims to be somebody ---- */

@@ -50,9 +50,41 @@ void vehicles_revoke(struct relay_group *g, struct revocation *v)
 
 /* ---- life ---- */
 
-int vehicles_new(struct relay *r, struct vehicles **out)
+static struct vehicles *vehicles_at(const struct part *p)
 {
-    struct vehicles *v = calloc(1, sizeof(*v));
+    return CONTAINER_OF(p, struct vehicles, part);
+}
+
+static void flush(struct part *p)
+{
+    credentials_flush(vehicles_at(p)->credentials);
+}
+
+static bool is_settled(const struct part *p)
+{
+    return credentials_is_settled(vehicles_at(p)->credentials);
+}
+
+static void vehicles_free(struct part *p)
+{
+    struct vehicles *v = vehicles_at(p);
+
+    v->relay->vehicles = NULL;
+    credentials_free(&v->credentials);
+    buf_fini(&v->due);
+    buf_fini(&v->body);
+    free(v);
+}
+
+static const struct part_ops vehicles_part = {
+    .flush = flush,
+    .is_settled = is_settled,
+    .free = vehicles_free,
+};
+
+int vehicles_new(struct relay *r)
+{
+    struct vehicles *v = r->group->ledger ? calloc(1, sizeof(*v)) : NULL;
     struct credentials_conf conf = {
         .ledger = r->group->ledger,
         .inbox = &r->shard->loop.inbox,
@@ -67,37 +99,16 @@ int vehicles_new(struct relay *r, struct vehicles **out)
     int rc;
 
     if (!v)
-        return ERR_NOMEM;
+        return r->group->ledger ? ERR_NOMEM : OK;
     v->relay = r;
     if ((rc = credentials_new(&conf, &v->credentials)) < 0) {
-        vehicles_free(&v);
+        vehicles_free(&v->part);
         return rc;
     }
     feed_listen(tracker_feed(r), &r->shard->loop.inbox, vehicle_settled, v);
-    *out = v;
+    part_join(r, &v->part, &vehicles_part);
+    r->vehicles = v;
     return OK;
-}
-
-void vehicles_free(struct vehicles **v)
-{
-    if (!*v)
-        return;
-    credentials_free(&(*v)->credentials);
-    buf_fini(&(*v)->due);
-    buf_fini(&(*v)->body);
-    free(*v);
-    *v = NULL;
-}
-
-void vehicles_flush(struct relay *r)
-{
-    if (r->vehicles)
-        credentials_flush(r->vehicles->credentials);
-}
-
-bool vehicles_is_settled(const struct relay *r)
-{
-    return !r->vehicles || credentials_is_settled(r->vehicles->credentials);
 }
 
 int vehicles_adopt(struct relay_group *g, uint32_t number, struct slice record)

@@ -14,19 +14,13 @@
 
 struct vehicles; /* one shard's */
 
-/* ---- for relay.c; a group without a ledger has no vehicle terminals ---- */
-
-MUST_CHECK int vehicles_new(struct relay *r, struct vehicles **out);
-void vehicles_free(struct vehicles **v);
-void vehicles_flush(struct relay *r); /* at the turn's end */
-bool vehicles_is_settled(const struct relay *r);
+/* A part of the relay (relay/part.h), if its group has a ledger. */
+MUST_CHECK int vehicles_new(struct relay *r);
 
 /* While starting: a record of LEDGER_CREDENTIAL that the ledger found; the shards are
  * made. ERR_VERSION, ERR_NOMEM. */
 MUST_CHECK int vehicles_adopt(struct relay_group *g, uint32_t number,
                               struct slice record);
-
-/* ---- for others ---- */
 
 /* A terminal's token becomes void, its connection is closed, and it may register again
  * as if it were new. */

@@ -2,6 +2,7 @@
 #include "worker/worker_inside.h"
 #include "base/cores.h"
 #include "base/hash.h"
+#include "session/vehicles.h"
 #include "supervisor/crash.h"
 
 #include <stdlib.h>
@@ -49,7 +50,8 @@ static int make_shard(struct worker *w, unsigned i)
 
     if ((rc = shard_init(&w->shards[i], &shard_conf)) < 0)
         return rc;
-    if ((rc = relay_init(r, &w->group, &w->shards[i])) < 0)
+    if ((rc = relay_init(r, &w->group, &w->shards[i])) < 0 ||
+        (rc = commands_new(r)) < 0 || (rc = vehicles_new(r)) < 0)
         return rc;
     return mailbox_new(&box_conf, &r->mailbox);
 }

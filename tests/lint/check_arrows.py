@@ -23,10 +23,7 @@ MAY_INCLUDE = {
     "config": {"base", "codec/ttms.h", "codec/frame.h", "codec/device.h",
                "codec/profile.h", "device/presence.h", "device/ticket.h"},
     "supervisor": {"base"},
-    "relay": {"base", "net", "device", "mailbox", "journal", "config",
-              # still to be turned round
-              "command/commands.h", "command/dialect.h", "session/letter.h",
-              "session/vehicles.h"},
+    "relay": {"base", "net", "device", "mailbox", "journal", "config"},
     "command": {"base", "net", "device", "journal", "ledger", "relay"},
     "session": {"base", "net", "codec", "device", "mailbox", "journal", "ledger", "config",
                 "relay", "command"},

@@ -149,12 +149,9 @@ static const struct dialect fake_dialect = {
 static void fake_let_go(struct conn *c)
 {
     struct spoken *s = spoken_of(c);
-    struct relay *r = relay_of(c);
 
-    if (s->self && s->self->conn == c) {
-        delivery_detach(r, s->self, !conn_is_closing(c));
-        commands_detached(r, s->self);
-    }
+    if (s->self && s->self->conn == c)
+        delivery_detach(relay_of(c), s->self, !conn_is_closing(c));
     s->self = NULL;
 }
 
@@ -172,7 +169,6 @@ static bool fake_login(struct conn *c, const char *text, struct slice in)
     s->self = t;
     conn_registered(c);
     delivery_attach(relay_of(c), t, c);
-    commands_attached(relay_of(c), t);
     return !conn_is_closing(c);
 }
 

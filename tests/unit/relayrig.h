@@ -181,6 +181,10 @@ static inline void relay_rig_shard(unsigned i)
     if (rc == OK)
         rc = relay_init(&g->relays[i], &g->group, &g->shards[i]);
     if (rc == OK)
+        rc = commands_new(&g->relays[i]);
+    if (rc == OK)
+        rc = vehicles_new(&g->relays[i]);
+    if (rc == OK)
         rc = mailbox_new(&box, &g->relays[i].mailbox);
     assert(rc == OK);
 }

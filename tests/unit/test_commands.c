@@ -1208,11 +1208,11 @@ static void a_device_with_open_tickets_is_not_forgotten(void **state)
     o.ttl_ms = HOUR;
     o.wait_ms = 0;
     send_order(&o);
-    assert_true(commands_need(r, relay_rig_device(r, &id)));
+    assert_true(parts_need(r, relay_rig_device(r, &id)));
     assert_false(tracker_make_room(r));
     wait_a_while(HOUR);
     assert_string_equal(state_of(o.view.ticket), "expired unsent");
-    assert_false(commands_need(r, relay_rig_device(r, &id)));
+    assert_false(parts_need(r, relay_rig_device(r, &id)));
     assert_true(tracker_make_room(r));
     assert_null(relay_rig_device(r, &id));
     assert_string_equal(state_of(o.view.ticket), "notfound");
