@@ -62,7 +62,17 @@ static bool meta_is_sound(const uint8_t *page, uint64_t number, struct meta *out
 
     memcpy(&head, page, sizeof(head));
     memcpy(out, page + sizeof(head), sizeof(*out));
-    return head.number == number && (head.flags & PAGE_META) && out->magic == MAGIC;
+    return head.number == number && head.flags == PAGE_META && out->magic == MAGIC;
+}
+
+/* The metas take turns: odd transactions write the second one. Metas have no sum, and
+ * one whose number is wrong would hide what was committed last. */
+static bool metas_follow(uint64_t first, uint64_t second)
+{
+    if (first == 0 && second == 0)
+        return true; /* a new file */
+    return first % 2 == 0 && second % 2 == 1 &&
+           (first + 1 == second || second + 1 == first);
 }
 
 static bool is_page_size(size_t size)
@@ -91,10 +101,12 @@ static int read_metas(struct pages *p)
         return ERR_VERSION;
     if (p->meta.version != FORMAT || other.version != FORMAT)
         return pages_damaged(p, 0, "the metas are of different versions");
+    if (p->meta.free.page_size != p->page_size || other.free.page_size != p->page_size)
+        return pages_damaged(p, 0, "the metas disagree on the size of pages");
+    if (!metas_follow(p->meta.transaction, other.transaction))
+        return pages_damaged(p, 0, "the metas do not follow each other");
     if (p->meta.transaction < other.transaction)
         p->meta = other;
-    if (p->meta.free.page_size != p->page_size)
-        return pages_damaged(p, 0, "the metas disagree on the size of pages");
     return OK;
 }
 

@@ -4,6 +4,7 @@ struct walk {
     struct pages *p;
     const struct tree *tree;
     int (*on_value)(struct pages *p, uint64_t page, struct slice value); /* or NULL */
+    struct tree counted;
 };
 
 struct range {
@@ -42,11 +43,15 @@ static int check_node(struct walk *w, uint64_t number, bool is_leaf, uint32_t i,
 
 static int take_value(struct walk *w, uint64_t number, const struct node *node)
 {
-    int rc = node->head.flags & NODE_BIG ? pages_read_big(w->p, node, true) : OK;
+    int rc = OK;
 
-    if (rc < 0 || !w->on_value)
-        return rc;
-    return w->on_value(w->p, number, pages_value(w->p, node));
+    if (node->head.flags & NODE_BIG) {
+        if ((rc = pages_read_big(w->p, node, true)) < 0)
+            return rc;
+        w->counted.overflow_pages += page_head_of(w->p->value.mem).overflow_pages;
+    }
+    w->counted.entries++;
+    return w->on_value ? w->on_value(w->p, number, pages_value(w->p, node)) : OK;
 }
 
 static int walk_page(struct walk *w, uint64_t number, unsigned level,
@@ -68,6 +73,7 @@ static int walk_page(struct walk *w, uint64_t number, unsigned level,
         (rc = check_head(w, number, page, is_leaf)) < 0)
         return rc;
     head = page_head_of(page);
+    *(is_leaf ? &w->counted.leaf_pages : &w->counted.branch_pages) += 1;
     for (uint32_t i = 0; i < page_nodes(&head); i++) {
         struct node node, next;
         struct range below;
@@ -96,17 +102,32 @@ static int walk_page(struct walk *w, uint64_t number, unsigned level,
                : pages_damaged(p, number, "its nodes overlap or leave gaps");
 }
 
+/* A root that points to an older page leads to a tree that is sound, too. */
+static bool is_as_large(const struct tree *said, const struct tree *counted)
+{
+    return said->branch_pages == counted->branch_pages &&
+           said->leaf_pages == counted->leaf_pages &&
+           said->overflow_pages == counted->overflow_pages &&
+           said->entries == counted->entries;
+}
+
 static int walk_tree(struct pages *p, const struct tree *tree,
                      int (*on_value)(struct pages *p, uint64_t page,
                                      struct slice value))
 {
     struct walk w = {.p = p, .tree = tree, .on_value = on_value};
+    int rc = OK;
 
-    if (tree->root == NO_PAGE)
-        return OK;
-    if (tree->depth == 0 || tree->depth > LEVELS)
+    if ((tree->flags & ~TREE_NO_SUBDIR) != TREE_INTEGER_KEY)
+        return pages_damaged(p, 0, "a tree is of another kind");
+    if (tree->root == NO_PAGE ? tree->depth != 0
+                              : tree->depth == 0 || tree->depth > LEVELS)
         return pages_damaged(p, 0, "a tree has an impossible depth");
-    return walk_page(&w, tree->root, 0, (struct range){.low = 0, .high = UINT64_MAX});
+    if (tree->root != NO_PAGE)
+        rc = walk_page(&w, tree->root, 0, (struct range){.low = 0, .high = UINT64_MAX});
+    if (rc == OK && !is_as_large(tree, &w.counted))
+        return pages_damaged(p, tree->root, "a tree is larger or smaller than it says");
+    return rc;
 }
 
 /* The pages that one transaction freed: their number, then the pages, descending. */
@@ -125,6 +146,7 @@ static int take_free_pages(struct pages *p, uint64_t number, struct slice value)
             return pages_damaged(p, number,
                                  "a list of free pages names an impossible one");
         last = page;
+        p->free_count++;
         if (page >= p->count)
             continue; /* never written */
         if (pages_bit(p->free, page))
@@ -137,6 +159,7 @@ static int take_free_pages(struct pages *p, uint64_t number, struct slice value)
 int pages_check(struct pages *p)
 {
     size_t size = LEVELS * p->page_size;
+    uint64_t used = 0;
     int rc;
 
     if (!p->levels.mem && !buf_try_reserve(&p->levels, size))
@@ -146,8 +169,12 @@ int pages_check(struct pages *p)
     p->knows_free = true;
     if ((rc = walk_tree(p, &p->meta.records, NULL)) < 0)
         return rc;
-    for (uint64_t i = FIRST_PAGE; i < p->count; i++)
+    for (uint64_t i = FIRST_PAGE; i < p->count; i++) {
+        used += pages_bit(p->used, i);
         if (pages_bit(p->used, i) && pages_bit(p->free, i))
             return pages_damaged(p, i, "it is used and free");
+    }
+    if (FIRST_PAGE + used + p->free_count != p->meta.last_page + 1)
+        return pages_damaged(p, p->meta.last_page, "pages are neither used nor free");
     return OK;
 }

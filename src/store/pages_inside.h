@@ -20,6 +20,11 @@ enum page_flag {
 
 #define NODE_BIG 0x01 /* the value is on overflow pages; here is their number */
 
+enum tree_flag {
+    TREE_INTEGER_KEY = 0x08, /* both trees, always */
+    TREE_NO_SUBDIR = 0x4000, /* in the first: how the file was named when it was made */
+};
+
 struct page_head {
     uint64_t number;
     uint16_t pad, flags;
@@ -58,8 +63,9 @@ struct pages {
     size_t page_size;
     uint64_t count; /* pages in the file */
     struct meta meta;
-    uint8_t *used;     /* a bit per page: part of a tree */
-    uint8_t *free;     /* a bit per page: listed as free */
+    uint8_t *used; /* a bit per page: part of a tree */
+    uint8_t *free; /* a bit per page: listed as free */
+    uint64_t free_count;
     bool knows_free;   /* the list of free pages was sound */
     struct buf levels; /* one page each */
     struct buf value;  /* of overflow pages */
