@@ -219,14 +219,12 @@ static int http_ask(unsigned number, uint32_t question, struct buf *out)
                number % 10000000);
 }
 
-static ssize_t http_hear(enum asking_role role, unsigned number, struct slice in,
-                         enum asking_news *news, struct buf *out)
+/* A good answer that has `mark` in its body. */
+static ssize_t http_answer(struct slice in, const char *mark, enum asking_news *news)
 {
     static const char field[] = "\r\nContent-Length:";
     size_t head, body = 0;
 
-    if (role == ASKING_DEVICE)
-        return device_hear(number, in, news, out);
     if ((head = end_of(in, "\r\n\r\n")) == 0)
         return 0;
     for (size_t i = 0; i + sizeof(field) < head; i++)
@@ -235,10 +233,33 @@ static ssize_t http_hear(enum asking_role role, unsigned number, struct slice in
     if (in.size < head + body)
         return 0;
     if (memcmp(in.data, "HTTP/1.1 200", 12) != 0 ||
-        !end_of(slice_of(in.data + head, body), "00000005"))
+        !end_of(slice_of(in.data + head, body), mark))
         return -1;
     *news = ASKING_ANSWER;
     return (ssize_t)(head + body);
+}
+
+static ssize_t http_hear(enum asking_role role, unsigned number, struct slice in,
+                         enum asking_news *news, struct buf *out)
+{
+    if (role == ASKING_DEVICE)
+        return device_hear(number, in, news, out);
+    return http_answer(in, "00000005", news);
+}
+
+/* ---- list: a page of devices over HTTP ---- */
+
+static int list_ask(unsigned number, uint32_t question, struct buf *out)
+{
+    (void)number, (void)question;
+    return say(out, "GET /api/v1/devices HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+}
+
+static ssize_t list_hear(enum asking_role role, unsigned number, struct slice in,
+                         enum asking_news *news, struct buf *out)
+{
+    (void)role, (void)number, (void)out;
+    return http_answer(in, "\"next\":", news);
 }
 
 const struct asking_wire *asking_find(const char *name)
@@ -248,6 +269,7 @@ const struct asking_wire *asking_find(const char *name)
         {"relay", true, relay_greet, relay_ask, relay_hear},
         {"nats", true, nats_greet, nats_ask, nats_hear},
         {"http", true, http_greet, http_ask, http_hear},
+        {"list", false, say_nothing, list_ask, list_hear},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(wires); i++)

@@ -31,5 +31,5 @@ struct asking_wire {
                     enum asking_news *news, struct buf *out);
 };
 
-/* "raw", "relay", "nats", "http"; NULL for others. */
+/* "raw", "relay", "nats", "http", "list"; NULL for others. */
 const struct asking_wire *asking_find(const char *name);

@@ -7,6 +7,7 @@
  * whose processor time is told. Ends with 1 when an answer is missing or wrong. */
 #include "asking.h"
 #include "channel.h"
+#include "clock.h"
 #include "cputime.h"
 #include "histogram.h"
 
@@ -14,20 +15,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <time.h>
 
-#define INPUT_SIZE 65536
-#define EVENTS_MAX 256
 #define WARM_UP_S  0.3
 #define PATIENCE_S 10.0
 
 struct peer {
-    struct channel channel; /* first: an event points to it */
+    struct channel channel;
     enum asking_role role;
     unsigned number;
     bool is_ready, is_waiting;
     uint32_t questions;
-    int64_t asked_ns;
+    uint64_t asked_ns;
 };
 
 struct crowd {
@@ -39,7 +37,6 @@ struct crowd {
     uint64_t answered;
     struct histogram latency;
     struct buf scratch;
-    uint8_t input[INPUT_SIZE];
 };
 
 static struct crowd crowd;
@@ -48,14 +45,6 @@ static _Noreturn void die(const char *what)
 {
     fprintf(stderr, "callers: %s\n", what);
     exit(1);
-}
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
 static void send_scratch(struct peer *p)
@@ -74,7 +63,7 @@ static void ask(struct peer *p)
         die("out of memory");
     p->is_waiting = true;
     crowd.waiting++;
-    p->asked_ns = now_ns();
+    p->asked_ns = clock_ns();
     send_scratch(p);
 }
 
@@ -89,19 +78,18 @@ static void on_news(struct peer *p, enum asking_news news)
         p->is_waiting = false;
         crowd.waiting--;
         if (crowd.measures) {
-            histogram_add(&crowd.latency, (uint64_t)(now_ns() - p->asked_ns));
+            histogram_add(&crowd.latency, clock_ns() - p->asked_ns);
             crowd.answered++;
         }
         ask(p);
     }
 }
 
-static void on_input(struct peer *p)
+static ssize_t hear(struct channel *channel, struct slice all)
 {
-    struct slice in;
+    struct peer *p = CONTAINER_OF(channel, struct peer, channel);
+    struct slice in = all;
 
-    if (channel_receive(&p->channel, crowd.input, INPUT_SIZE, &in) < 0)
-        die("a connection ended");
     while (in.size) {
         enum asking_news news = ASKING_NOTHING;
         ssize_t used = crowd.wire->hear(p->role, p->number, in, &news, &crowd.scratch);
@@ -117,32 +105,20 @@ static void on_input(struct peer *p)
         send_scratch(p);
         on_news(p, news);
     }
-    if (channel_keep(&p->channel, in) < 0)
-        die("out of memory");
+    return (ssize_t)(all.size - in.size);
 }
 
 static void turn(void)
 {
-    struct epoll_event events[EVENTS_MAX];
-    int n = epoll_wait(crowd.epoll_fd, events, EVENTS_MAX, 10);
-
-    for (int i = 0; i < n; i++) {
-        struct peer *p = events[i].data.ptr;
-
-        if (events[i].events & EPOLLOUT && channel_flush(&p->channel) < 0)
-            die("a connection ended");
-        if (buf_used(&p->channel.output) == 0)
-            channel_wait_for_room(&p->channel, false);
-        if (events[i].events & ~(uint32_t)EPOLLOUT)
-            on_input(p);
-    }
+    if (channel_turn(crowd.epoll_fd, hear) < 0)
+        die("a connection ended");
 }
 
 static void turn_for(double seconds)
 {
-    int64_t end_ns = now_ns() + (int64_t)(seconds * 1e9);
+    uint64_t end_ns = clock_ns() + (uint64_t)(seconds * 1e9);
 
-    while (now_ns() < end_ns)
+    while (clock_ns() < end_ns)
         turn();
 }
 
@@ -165,7 +141,7 @@ static void connect_one(struct peer *p, uint16_t port)
 
 static void connect_all(unsigned callers, uint16_t port, uint16_t device_port)
 {
-    int64_t end_ns = now_ns() + (int64_t)(PATIENCE_S * 1e9);
+    uint64_t end_ns = clock_ns() + (uint64_t)(PATIENCE_S * 1e9);
     unsigned devices = crowd.wire->has_devices ? callers : 0;
 
     crowd.count = callers + devices;
@@ -179,7 +155,7 @@ static void connect_all(unsigned callers, uint16_t port, uint16_t device_port)
         p->number = i < devices ? i : i - devices;
         connect_one(p, i < devices ? device_port : port);
     }
-    while (crowd.ready < crowd.count && now_ns() < end_ns)
+    while (crowd.ready < crowd.count && clock_ns() < end_ns)
         turn();
     if (crowd.ready < crowd.count)
         die("not all could log in");
@@ -198,20 +174,12 @@ static void ask_for(double seconds)
 
 static void wait_for_the_rest(void)
 {
-    int64_t end_ns = now_ns() + (int64_t)(PATIENCE_S * 1e9);
+    uint64_t end_ns = clock_ns() + (uint64_t)(PATIENCE_S * 1e9);
 
-    while (crowd.waiting && now_ns() < end_ns)
+    while (crowd.waiting && clock_ns() < end_ns)
         turn();
     if (crowd.waiting)
         die("answers are missing");
-}
-
-static uint64_t own_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 int main(int argc, char **argv)
@@ -222,11 +190,11 @@ int main(int argc, char **argv)
     uint64_t server_before, own_before;
 
     if (argc < 6 || !(crowd.wire = asking_find(argv[1])) || callers == 0)
-        die("usage: callers raw|relay|nats|http PORT DEVICE-PORT CALLERS SECONDS "
+        die("usage: callers raw|relay|nats|http|list PORT DEVICE-PORT CALLERS SECONDS "
             "[PID]");
     connect_all(callers, (uint16_t)atoi(argv[2]), (uint16_t)atoi(argv[3]));
     server_before = cputime_of_tree(server);
-    own_before = own_ns();
+    own_before = clock_own_cpu_ns();
     ask_for(seconds);
     printf("{\"answered\":%llu,\"seconds\":%.3f,\"p50_ns\":%llu,\"p99_ns\":%llu,"
            "\"server_ns\":%llu,\"load_ns\":%llu}\n",
@@ -234,7 +202,7 @@ int main(int argc, char **argv)
            (unsigned long long)histogram_at(&crowd.latency, 0.5),
            (unsigned long long)histogram_at(&crowd.latency, 0.99),
            (unsigned long long)(cputime_of_tree(server) - server_before),
-           (unsigned long long)(own_ns() - own_before));
+           (unsigned long long)(clock_own_cpu_ns() - own_before));
     wait_for_the_rest();
     return 0;
 }

@@ -8,6 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define INPUT_SIZE (256u << 10)
+#define MAX_EVENTS 256
+#define TURN_MS    10
+
 static int watch(struct channel *c, int op)
 {
     struct epoll_event e = {.events = EPOLLIN | (c->waits_for_room ? EPOLLOUT : 0u),
@@ -25,6 +29,7 @@ int channel_open(struct channel *c, int epoll_fd, const struct sockaddr_in *serv
     int one = 1;
 
     c->epoll_fd = epoll_fd;
+    c->waits_for_room = false;
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (c->fd < 0 ||
         setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0 ||
@@ -34,6 +39,12 @@ int channel_open(struct channel *c, int epoll_fd, const struct sockaddr_in *serv
         fcntl(c->fd, F_SETFL, O_NONBLOCK) < 0 || watch(c, EPOLL_CTL_ADD) < 0)
         return ERR_IO;
     return OK;
+}
+
+int channel_adopt(struct channel *c, int epoll_fd, int fd)
+{
+    *c = (struct channel){.fd = fd, .epoll_fd = epoll_fd};
+    return watch(c, EPOLL_CTL_ADD) < 0 ? ERR_IO : OK;
 }
 
 void channel_close(struct channel *c)
@@ -65,7 +76,7 @@ static ssize_t send_some(struct channel *c, struct slice bytes)
 
 int channel_send(struct channel *c, struct slice bytes)
 {
-    ssize_t n = send_some(c, bytes);
+    ssize_t n = buf_used(&c->output) ? 0 : send_some(c, bytes);
 
     if (n < 0)
         return (int)n;
@@ -104,4 +115,35 @@ int channel_receive(struct channel *c, uint8_t *input, size_t size, struct slice
 int channel_keep(struct channel *c, struct slice rest)
 {
     return rest.size ? buf_try_append(&c->rest, rest) : OK;
+}
+
+int channel_on_event(struct channel *c, uint32_t events, channel_hear *hear)
+{
+    static uint8_t input[INPUT_SIZE];
+    struct slice in;
+    ssize_t used;
+    int rc;
+
+    if (events & EPOLLOUT && (rc = channel_flush(c)) < 0)
+        return rc;
+    if (buf_used(&c->output) == 0)
+        channel_wait_for_room(c, false);
+    if (!(events & ~(uint32_t)EPOLLOUT))
+        return OK;
+    if ((rc = channel_receive(c, input, sizeof(input), &in)) < 0)
+        return rc;
+    if ((used = hear(c, in)) < 0)
+        return (int)used;
+    return channel_keep(c, slice_from(in, (size_t)used));
+}
+
+int channel_turn(int epoll_fd, channel_hear *hear)
+{
+    struct epoll_event events[MAX_EVENTS];
+    int n = epoll_wait(epoll_fd, events, MAX_EVENTS, TURN_MS);
+    int rc = OK;
+
+    for (int i = 0; i < n && rc == OK; i++)
+        rc = channel_on_event(events[i].data.ptr, events[i].events, hear);
+    return rc;
 }

@@ -225,19 +225,19 @@ static void flush_dirty(void)
     }
 }
 
-static void accept_one(int listener)
+static void accept_all(int listener)
 {
-    struct conn *c = calloc(1, sizeof(*c));
-    int one = 1;
+    int fd, one = 1;
 
-    if (!c)
-        die("memory");
-    if ((c->fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0) {
-        free(c);
-        return;
+    while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+        struct conn *c = calloc(1, sizeof(*c));
+
+        if (!c)
+            die("memory");
+        c->fd = fd;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+        conn_watch(c, EPOLL_CTL_ADD, EPOLLIN);
     }
-    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    conn_watch(c, EPOLL_CTL_ADD, EPOLLIN);
 }
 
 static int listen_on(uint16_t port)
@@ -275,7 +275,7 @@ int main(int argc, char **argv)
             struct conn *c = events[i].data.ptr;
 
             if (c == &listener) {
-                accept_one(listener.fd);
+                accept_all(listener.fd);
                 continue;
             }
             if (events[i].events & EPOLLOUT) {

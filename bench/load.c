@@ -3,6 +3,7 @@
  * Ends with 1 when a message was lost, came out of order or damaged, or when the server
  * closed a connection: figures of a server that loses messages are worth nothing. */
 #include "base/buf.h"
+#include "clock.h"
 #include "cputime.h"
 #include "message.h"
 #include "traffic.h"
@@ -11,7 +12,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 static const char usage[] =
     "usage: load --wire ttms|mqtt|nats|resp --port PORT [options]\n"
@@ -120,14 +120,6 @@ static void parse(int argc, char **argv, struct options *o)
     t->server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 }
 
-static uint64_t own_cpu_ns(void)
-{
-    struct timespec used;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-    return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
-}
-
 static int measure(const struct options *o, struct traffic *t, struct histogram *h,
                    struct result *out)
 {
@@ -138,14 +130,14 @@ static int measure(const struct options *o, struct traffic *t, struct histogram 
         return rc;
     received = traffic_counts(t).received;
     server_ns = cputime_of_tree(o->server);
-    own_ns = own_cpu_ns();
+    own_ns = clock_own_cpu_ns();
     begun = clock_ns();
     if ((rc = traffic_run(t, o->seconds, h)) < 0)
         return rc;
     out->seconds = (double)(clock_ns() - begun) / 1e9;
     out->messages = traffic_counts(t).received - received;
     out->server_ns = cputime_of_tree(o->server) - server_ns;
-    out->own_ns = own_cpu_ns() - own_ns;
+    out->own_ns = clock_own_cpu_ns() - own_ns;
     return traffic_drain(t);
 }
 

@@ -1,5 +1,6 @@
 #include "traffic.h"
 #include "channel.h"
+#include "clock.h"
 #include "message.h"
 
 #include <errno.h>
@@ -7,7 +8,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #define FIRST_PAIR     10000 /* all names are equally long, so all frames too */
@@ -47,14 +47,6 @@ struct traffic {
     struct histogram *latencies; /* NULL: not now */
     int trouble;                 /* <0 ends everything */
 };
-
-uint64_t clock_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void give_up(struct traffic *t, const struct conn *c, int why)
 {
@@ -204,8 +196,7 @@ static int turn(struct traffic *t, int timeout_ms)
 static int conn_greet(struct traffic *t, struct conn *c)
 {
     struct buf hello = {0};
-    int rc = t->conf.wire->greet(&c->pair->template, c->pair->number, c->role,
-                                 t->conf.payload, &hello);
+    int rc = t->conf.wire->greet(c->pair->number, c->role, t->conf.payload, &hello);
 
     if (rc == OK)
         conn_send(t, c, buf_peek(&hello));

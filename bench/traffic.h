@@ -45,5 +45,3 @@ MUST_CHECK int traffic_run(struct traffic *t, double seconds, struct histogram *
 MUST_CHECK int traffic_drain(struct traffic *t);
 
 struct traffic_counts traffic_counts(const struct traffic *t);
-
-uint64_t clock_ns(void);

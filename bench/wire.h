@@ -40,8 +40,8 @@ struct wire {
 
     void (*prepare)(uint32_t pair, size_t payload, struct wire_template *out);
     /* Appends what a new connection says first; is_ready comes in return. */
-    MUST_CHECK int (*greet)(const struct wire_template *t, uint32_t pair,
-                            enum wire_role role, size_t payload, struct buf *out);
+    MUST_CHECK int (*greet)(uint32_t pair, enum wire_role role, size_t payload,
+                            struct buf *out);
     /* Handles what is not a delivered message. Bytes used, 0 = more needed, <0 = the
      * server refused something or speaks another language. */
     ssize_t (*other)(struct slice in, struct wire_event *event);

@@ -36,14 +36,14 @@ static void mqtt_prepare(uint32_t pair, size_t payload, struct wire_template *ou
     out->delivered_head = out->sent_head;
 }
 
-static int mqtt_greet(const struct wire_template *t, uint32_t pair, enum wire_role role,
-                      size_t payload, struct buf *out)
+static int mqtt_greet(uint32_t pair, enum wire_role role, size_t payload,
+                      struct buf *out)
 {
     static const uint8_t header[] = {0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 0};
     struct wire_part all = {0};
     struct wire_part text = {0};
 
-    (void)t, (void)payload;
+    (void)payload;
     add_string(&text, role == WIRE_SENDER ? "s" : "r", pair);
     wire_part_add(&all, "\x10", 1);
     add_length(&all, sizeof(header) + text.size);

@@ -9,12 +9,12 @@ static void nats_prepare(uint32_t pair, size_t payload, struct wire_template *ou
     wire_part_print(&out->delivered_tail, "\r\n");
 }
 
-static int nats_greet(const struct wire_template *t, uint32_t pair, enum wire_role role,
-                      size_t payload, struct buf *out)
+static int nats_greet(uint32_t pair, enum wire_role role, size_t payload,
+                      struct buf *out)
 {
     int rc = wire_print(out, "CONNECT {\"verbose\":false,\"pedantic\":false}\r\n");
 
-    (void)t, (void)payload;
+    (void)payload;
     if (rc == OK && role == WIRE_RECEIVER)
         rc = wire_print(out, "SUB bench.%u 1\r\n", pair);
     return rc == OK ? wire_print(out, "PING\r\n") : rc;

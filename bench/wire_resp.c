@@ -26,10 +26,10 @@ static void resp_prepare(uint32_t pair, size_t payload, struct wire_template *ou
     wire_part_print(&out->delivered_tail, "\r\n");
 }
 
-static int resp_greet(const struct wire_template *t, uint32_t pair, enum wire_role role,
-                      size_t payload, struct buf *out)
+static int resp_greet(uint32_t pair, enum wire_role role, size_t payload,
+                      struct buf *out)
 {
-    (void)t, (void)payload;
+    (void)payload;
     if (role == WIRE_SENDER)
         return wire_print(out, "PING\r\n");
     return wire_print(out, "SUBSCRIBE bench:%u\r\n", pair);

@@ -48,15 +48,14 @@ static void ttms_prepare(uint32_t pair, size_t payload, struct wire_template *ou
     wire_part_add(&out->delivered_tail, "", 1);
 }
 
-static int ttms_greet(const struct wire_template *t, uint32_t pair, enum wire_role role,
-                      size_t payload, struct buf *out)
+static int ttms_greet(uint32_t pair, enum wire_role role, size_t payload,
+                      struct buf *out)
 {
     struct wire_part head = {0};
     uint32_t id = id_of(pair, role);
     uint8_t frame[HEAD + MESSAGE_MAX + 1];
     int rc;
 
-    (void)t;
     add_head(&head, "$TTMS", HEAD + 4 + 1, id, HEARTBEAT);
     wire_part_add(&head, "\0\0\3\350", 4);
     wire_part_add(&head, &(uint8_t){xor_of(slice_of(head.bytes, head.size))}, 1);

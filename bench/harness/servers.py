@@ -244,6 +244,8 @@ class Redis(Server):
             f"dir {self.dir}\n"
             "save \"\"\n"
             "appendonly no\n"
+            "maxclients 60000\n"
+            "protected-mode no\n"  # or it refuses what comes from 127.0.0.2
             "client-output-buffer-limit pubsub 0 0 0\n"))
         return [self.program(), config]
 
@@ -265,9 +267,10 @@ class PythonRelay(Server):
 
 
 PEERS = [Mosquitto, Nats, Redis]
+TOOLS = ["mosquitto-clients", "redis-tools", "wrk"]  # for check_load.py
 
 
 def install_peers():
-    packages = [peer.package for peer in PEERS]
+    packages = [peer.package for peer in PEERS] + TOOLS
     subprocess.run(["apt-get", "install", "-y", "--no-install-recommends", *packages],
                    check=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})

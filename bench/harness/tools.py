@@ -22,7 +22,7 @@ class Tools:
         """Set up as ./run does, unless it is already."""
         if not os.path.exists(os.path.join(self.build, "build.ninja")):
             self.quietly(["meson", "setup", self.build, TOP])
-        self.quietly(["ninja", "-C", self.build, "holdfast", "bench"])
+        self.quietly(["ninja", "-C", self.build, "holdfast", "holdfast-sim", "bench"])
 
     @staticmethod
     def quietly(command):
