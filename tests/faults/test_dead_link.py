@@ -6,6 +6,7 @@ acknowledged; the rest waits for its next connection."""
 import contextlib
 import ctypes
 import os
+import re
 import subprocess
 import struct
 
@@ -14,6 +15,7 @@ import pytest
 from disks import run_or_skip
 from terminal import wait_until
 from test_receipts import Fates
+from ttms import DATA
 
 CLONE_NEWNET = 0x40000000
 GATEWAY, REMOTE = "10.77.0.1", "10.77.0.2"
@@ -38,6 +40,35 @@ class Link:
 
     def plug_in(self):
         run_or_skip("ip", "-n", self.far, "link", "set", "cable", "up")
+
+    def lose(self, percent):
+        """Of the packets in each direction, so many never arrive."""
+        for name in (self.near, self.far):
+            run_or_skip("ip", "netns", "exec", name, "nft", "add table ip lossy; "
+                        "add chain ip lossy in { type filter hook input priority 0; }; "
+                        f"add rule ip lossy in numgen random mod 100 < {percent} "
+                        "counter drop")
+
+    def lost(self):
+        """How many packets lose() took from the terminal's side."""
+        listed = subprocess.run(["ip", "netns", "exec", self.far, "nft", "list", "ruleset"],
+                                capture_output=True, text=True).stdout
+        return int(re.search(r"packets (\d+)", listed)[1])
+
+    def block(self, source):
+        """What comes from there is dropped: the cable carries one direction."""
+        name = self.far if source == GATEWAY else self.near
+        run_or_skip("ip", "netns", "exec", name, "nft", "add table ip oneway; "
+                    "add chain ip oneway in { type filter hook input priority 0; }; "
+                    f"add rule ip oneway in ip saddr {source} drop")
+
+    def unblock(self, source):
+        name = self.far if source == GATEWAY else self.near
+        run_or_skip("ip", "netns", "exec", name, "nft", "delete table ip oneway")
+
+    def narrow(self, bytes_at_once):
+        for name in (self.near, self.far):
+            run_or_skip("ip", "-n", name, "link", "set", "cable", "mtu", bytes_at_once)
 
     @contextlib.contextmanager
     def inside(self, name):
@@ -144,6 +175,70 @@ def test_kill_9_while_a_link_is_dead_keeps_what_was_receipted(gateway, link):
     Fates(a).until(50)
     gateway.wait_new_worker(gateway.kill_worker())
     joined_with_mail(gateway, link, 2, payloads)
+
+
+def test_an_old_connection_that_comes_back_changes_nothing(gateway, link):
+    """A terminal returns by another way while its old connection still looks alive. What
+    the old one sends late, and its end, are not the terminal's any more."""
+    gateway.start(shards=2)
+    a = joined(gateway, link, link.near, 1)
+    old = joined(gateway, link, link.far, 2)
+    link.pull()
+    old.send(1, b"sent into the dead link")
+    with link.inside(link.near):
+        new = gateway.terminal(2)
+    new.heartbeat()
+    new.expect_echo()
+    link.plug_in()
+    old.wait_end()
+    a.send(2, b"for the new one")
+    new.expect(1, b"for the new one")
+    Fates(a).until(1)  # and nothing of the old one came before
+    assert len(gateway.log_lines("closed", reason="replaced")) == 1
+    assert new.is_open()
+
+
+def test_half_of_a_link(gateway, link):
+    """What the terminal sends arrives; what it is sent, and that it was heard, does not."""
+    gateway.start()
+    a = joined(gateway, link, link.near, 1)
+    b = joined(gateway, link, link.far, 2)
+    link.block(GATEWAY)
+    payloads = messages(10)
+    a.send(2, *payloads)
+    b.send(1, b"can you hear me?")
+    a.expect(2, b"can you hear me?")
+    assert not a.is_readable(0.25)  # nobody may call the ten safe
+    link.unblock(GATEWAY)
+    got = [b.receive() for _ in range(11)]
+    assert [f.content for f in got if f.command == DATA] == payloads
+    Fates(a).until(10)
+
+
+@pytest.mark.limit(120)
+def test_a_link_that_loses_every_fifth_packet(gateway, link):
+    gateway.start()
+    a = joined(gateway, link, link.near, 1)
+    b = joined(gateway, link, link.far, 2)
+    link.lose(20)
+    sent = 0
+    while link.lost() < 8:
+        payloads = messages(sent + 3)[sent:]
+        sent += 3
+        a.send(2, *payloads)
+        b.expect(1, *payloads)
+    Fates(a).until(sent)
+
+
+def test_a_narrow_link(gateway, link):
+    link.narrow("576")
+    gateway.start()
+    a = joined(gateway, link, link.near, 1)
+    b = joined(gateway, link, link.far, 2)
+    payloads = messages(100)
+    a.send(2, *payloads)
+    b.expect(1, *payloads)
+    Fates(a).until(100)
 
 
 @pytest.mark.long
