@@ -218,7 +218,8 @@ def test_of_every_other_conversation(scarce, memory, rounds):
             Simulated(scarce, "heartbeats", "heartbeats", "--count", "20"):
         for turn in turns:
             with scarcity(scarce, memory, STEPS[turn % len(STEPS)]):
-                look_around(scarce)
+                wait_until(lambda: look_around(scarce) or memory.failed >= 20,
+                           "failing allocations")
     assert scarce.registered(1).own == 1  # it still takes new ones
 
 
