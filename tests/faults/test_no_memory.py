@@ -220,6 +220,7 @@ def test_of_every_other_conversation(scarce, memory, rounds):
             with scarcity(scarce, memory, STEPS[turn % len(STEPS)]):
                 wait_until(lambda: look_around(scarce) or memory.failed >= 20,
                            "failing allocations")
+    turns.report("the worker lived on")
     assert scarce.registered(1).own == 1  # it still takes new ones
 
 
