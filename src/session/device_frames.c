@@ -150,12 +150,8 @@ void device_let_go(struct conn *c)
 {
     struct device_session *s = device_session_of(c);
 
-    if (s->self && !conn_is_closing(c))
-        conn_acknowledge(c);
-    if (s->self && !conn_is_closing(c))
-        delivery_detach(relay_of(c), s->self, true);
+    login_leave(c, &s->self);
     packages_free(&s->packages);
-    s->self = NULL;
     s->state = DEVICE_NO_STATE;
 }
 
@@ -166,10 +162,7 @@ bool device_log_in(struct conn *c, const struct id *id, struct slice in)
     if (s->self && device_is_called(&s->self->device, id))
         return true;
     device_let_go(c);
-    if (conn_is_closing(c) || !login_as(c, id, in, &s->self))
-        return false;
-    delivery_attach(relay_of(c), s->self, c);
-    return !conn_is_closing(c);
+    return !conn_is_closing(c) && login_as(c, id, in, "", &s->self);
 }
 
 void device_on_close(struct conn *c)
@@ -177,9 +170,7 @@ void device_on_close(struct conn *c)
     struct device_session *s = device_session_of(c);
 
     packages_free(&s->packages);
-    if (s->self && s->self->conn == c) /* else a newer connection speaks for it */
-        delivery_detach(relay_of(c), s->self, false);
-    /* `self` stays for describe(), which is asked next and last. */
+    login_end(c, s->self);
 }
 
 /* ---- out ---- */

@@ -36,7 +36,7 @@ static inline const struct device_settings *device_settings_of(const struct conn
     return c->listener->conf;
 }
 
-/* One good frame. `in` is the input from this frame on, for login_find. False: it was
+/* One good frame. `in` is the input from this frame on, for login_as. False: it was
  * not used; the connection moved, or is closing. */
 typedef bool device_message(struct conn *c, const struct device_frame *f,
                             struct slice in);

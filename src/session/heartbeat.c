@@ -2,7 +2,6 @@
  * that it reports and the port that it comes from. */
 #include "session/heartbeat.h"
 #include "base/log.h"
-#include "relay/delivery.h"
 #include "relay/tracker.h"
 #include "session/login.h"
 
@@ -51,25 +50,13 @@ static struct id id_of(const struct conn *c, const struct heartbeat *beat)
 
 /* ---- who it is ---- */
 
-static void let_go(struct conn *c)
-{
-    struct heartbeat_session *s = session_of(c);
-
-    if (s->self)
-        delivery_detach(relay_of(c), s->self, true);
-    s->self = NULL;
-}
-
 /* False: the connection moved, or is closing. */
 static bool log_in(struct conn *c, const struct id *id, struct slice in)
 {
     struct heartbeat_session *s = session_of(c);
 
-    let_go(c);
-    if (!login_as(c, id, in, &s->self))
-        return false;
-    delivery_attach(relay_of(c), s->self, c);
-    return !conn_is_closing(c);
+    login_leave(c, &s->self);
+    return !conn_is_closing(c) && login_as(c, id, in, "", &s->self);
 }
 
 /* ---- input ---- */
@@ -177,13 +164,9 @@ static void on_room(struct conn *c)
     (void)c;
 }
 
-/* `self` stays for describe(), which is asked next and last. */
 static void on_close(struct conn *c)
 {
-    struct terminal *self = session_of(c)->self;
-
-    if (self && self->conn == c) /* else a newer connection speaks for it */
-        delivery_detach(relay_of(c), self, false);
+    login_end(c, session_of(c)->self);
 }
 
 static const char *describe(const struct conn *c, char *text, size_t size)

@@ -118,29 +118,6 @@ static void echo(struct conn *c, const struct ttms_frame *f)
     commit_answer(c, f->bytes.size);
 }
 
-static void log_login(const struct conn *c)
-{
-    const struct ttms_session *s = session_of(c);
-
-    LOG_SESSION(LOG_INFO, "session %" PRIx64 " login device=%08x proto=ttms length=%s",
-                conn_number(c), s->address, ttms_length_word(s->dialect.length));
-}
-
-static void attach(struct conn *c, uint32_t address, struct terminal *t)
-{
-    struct ttms_session *s = session_of(c);
-
-    s->self = t;
-    s->address = address;
-    s->route = (struct route){0};
-    if (s->receipts)
-        s->receipts->session = conn_handle(c);
-    log_login(c);
-    conn_registered(c);
-    if (!conn_is_closing(c))
-        delivery_attach(relay_of(c), t, c);
-}
-
 /* A change of name while frames under the old one are undecided would mix their
  * receipts: it waits, unread, until they are settled. */
 static bool must_settle_first(struct conn *c)
@@ -162,11 +139,25 @@ static void let_go(struct conn *c)
         list_remove(&relay_of(c)->receipts_due, &s->receipts->due);
         tell_receipts(c);
     }
-    if (s->self && !conn_is_closing(c))
-        conn_acknowledge(c); /* or its own old mail would come to it again */
-    if (s->self && !conn_is_closing(c))
-        delivery_detach(relay_of(c), s->self, true);
-    s->self = NULL;
+    login_leave(c, &s->self);
+}
+
+/* False: the connection closed, moved, or waits. */
+static bool log_in(struct conn *c, uint32_t address, struct slice in)
+{
+    struct ttms_session *s = session_of(c);
+    struct id id = id_of(address);
+    char facts[32];
+
+    if (must_settle_first(c))
+        return false;
+    let_go(c);
+    s->address = address;
+    s->route = (struct route){0};
+    if (s->receipts) /* it may have moved */
+        s->receipts->session = conn_handle(c);
+    snprintf(facts, sizeof(facts), " length=%s", ttms_length_word(s->dialect.length));
+    return !conn_is_closing(c) && login_as(c, &id, in, facts, &s->self);
 }
 
 /* False: the frame was not used; the connection closed, moved, or waits. */
@@ -174,19 +165,8 @@ static bool on_heartbeat(struct conn *c, const struct ttms_frame *f, struct slic
 {
     struct ttms_session *s = session_of(c);
 
-    if (!s->self || s->address != f->address) {
-        struct id id = id_of(f->address);
-        struct terminal *t;
-
-        if (must_settle_first(c))
-            return false;
-        let_go(c);
-        if (conn_is_closing(c))
-            return false;
-        if (login_find(c, &id, in, &t) != LOGIN_HERE)
-            return false;
-        attach(c, f->address, t);
-    }
+    if ((!s->self || s->address != f->address) && !log_in(c, f->address, in))
+        return false;
     if (settings_of(c)->reply_heartbeats && !conn_is_closing(c))
         echo(c, f);
     return true;
@@ -354,14 +334,11 @@ static void on_room(struct conn *c)
 static void on_close(struct conn *c)
 {
     struct ttms_session *s = session_of(c);
-    struct relay *r = relay_of(c);
 
     if (s->receipts && link_is_on_list(&s->receipts->due))
-        list_remove(&r->receipts_due, &s->receipts->due);
+        list_remove(&relay_of(c)->receipts_due, &s->receipts->due);
     receipts_free(&s->receipts);
-    if (s->self && s->self->conn == c) /* else a newer connection speaks for it */
-        delivery_detach(r, s->self, false);
-    s->self = NULL;
+    login_end(c, s->self);
 }
 
 static const char *describe(const struct conn *c, char *text, size_t size)

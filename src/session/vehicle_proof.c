@@ -285,7 +285,7 @@ static bool claim(struct conn *c, const struct id *id, struct slice in)
         token_wipe(v->token);
         packages_free(&device_session_of(c)->packages);
         wheel_stop(&c->shard->loop.wheel, &v->timer);
-        if (login_move(c, id, in) != LOGIN_HERE)
+        if (!login_move(c, id, in))
             return false;
     }
     if (!timer_is_armed(&v->timer))

@@ -146,30 +146,20 @@ static const struct dialect fake_dialect = {
     .version = fake_version,
 };
 
-static void fake_let_go(struct conn *c)
+static void fake_on_close(struct conn *c)
 {
-    struct spoken *s = spoken_of(c);
-
-    if (s->self && s->self->conn == c)
-        delivery_detach(relay_of(c), s->self, !conn_is_closing(c));
-    s->self = NULL;
+    login_end(c, spoken_of(c)->self);
 }
 
 static bool fake_login(struct conn *c, const char *text, struct slice in)
 {
     struct spoken *s = spoken_of(c);
-    struct terminal *t;
     struct id id;
     int rc = id_make(PROTOCOL_DEVICE, slice_of(text, strlen(text)), &id);
 
     assert(rc == OK);
-    fake_let_go(c);
-    if (login_find(c, &id, in, &t) != LOGIN_HERE)
-        return false;
-    s->self = t;
-    conn_registered(c);
-    delivery_attach(relay_of(c), t, c);
-    return !conn_is_closing(c);
+    login_leave(c, &s->self);
+    return !conn_is_closing(c) && login_as(c, &id, in, "", &s->self);
 }
 
 static void fake_answer(struct conn *c, char kind, const char *rest)
@@ -243,7 +233,7 @@ static const struct session_ops fake_ops = {
     .conn = {.on_input = fake_on_input,
              .on_delivered = fake_on_delivered,
              .on_room = fake_on_room,
-             .on_close = fake_let_go,
+             .on_close = fake_on_close,
              .describe = fake_describe},
     .dialect = &fake_dialect,
 };
