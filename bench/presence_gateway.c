@@ -62,6 +62,7 @@ static void open_tracker(struct presence_gateway *g)
         .engine = &store_lmdb,
         .dir = g->dir,
         .keep = 100000,
+        .max_bytes = 64 << 20,
         .max_cards = g->devices,
         .backlog_bytes = 1ull << 30,
     };

@@ -298,6 +298,16 @@ class Letters(unittest.TestCase):
         self.assert_seen(self.fetched(flip), 1)
 
 
+class Presence(unittest.TestCase):
+    def test_a_gateway_without_sockets_is_still_built_as_the_real_one(self):
+        with tempfile.TemporaryDirectory() as where:
+            done = subprocess.run(
+                [program("presence_bench"), "--dir", where, "--devices", "1000"],
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0)
+        self.assertGreater(json.loads(done.stdout)["bytes"], 0)
+
+
 if __name__ == "__main__":
     DIRECTORY = sys.argv[1]
     unittest.main(argv=sys.argv[:1], verbosity=2)
