@@ -1,6 +1,7 @@
 """Is our load fair? The peers' own tools do the same work once, beside ours: a load
 slower than theirs would hold a server back, and be what is compared."""
 
+import json
 import os
 import re
 import subprocess
@@ -11,7 +12,7 @@ from . import commands, load, machine, mailboxes, report, servers, stored
 
 FAIR = 0.9
 MESSAGES, QUICK_MESSAGES = 500_000, 50_000
-CONNECTIONS, DEVICES = 50, 100
+PAIRS, CONNECTIONS, DEVICES = 32, 50, 100
 COMMAND = """
 local n = 0
 request = function()
@@ -63,6 +64,23 @@ def mqtt_ours(tools, options):
     with servers.Mosquitto(tools) as server:
         return load.run(tools, server, size=mailboxes.BODY + 13, pairs=1, batch=1,
                         window=0, seconds=options.seconds).rate
+
+
+# --- The relay: our other load, written for another purpose ----------------------------
+
+def relay_theirs(tools, options):
+    with servers.Holdfast(tools) as server:
+        out = heard([os.path.join(tools.build, "holdfast-sim"), "terminals", "--flood",
+                     "--address", f"127.0.0.1:{server.port}", "--count", str(PAIRS),
+                     "--burst", "16", "--window", "16", "--size",
+                     str(mailboxes.BODY + 13), "--time", f"{options.seconds}s", "--json"])
+    return json.loads(out)["received_per_s"]
+
+
+def relay_ours(tools, options):
+    with servers.Holdfast(tools) as server:
+        return load.run(tools, server, size=mailboxes.BODY + 13, pairs=PAIRS, batch=16,
+                        seconds=options.seconds).rate
 
 
 # --- Redis: lists in a log that is always synced --------------------------------------
@@ -157,6 +175,8 @@ def command_ours(tools, options):
 
 
 CHECKS = [
+    ("relay through holdfast, 32 pairs", "sh", "holdfast-sim", relay_theirs,
+     relay_ours),
     ("relay through mosquitto, one pair", "mosquitto_sub", "mosquitto_pub/sub",
      mqtt_theirs, mqtt_ours),
     ("RPUSH to redis, appendfsync always", "redis-benchmark", "redis-benchmark",

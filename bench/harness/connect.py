@@ -73,7 +73,7 @@ def run(tools, options, _bars):
     report.heading(f"Connect: accepted and registered, {options.rounds} rounds, "
                    "medians; ratios are medians of the rounds' ratios")
     table = report.Table(
-        ("shape", 32), ("server", 9), ("per second", 10), ("+-", 5), ("CPU us", 7),
+        ("shape", 34), ("server", 9), ("per second", 10), ("+-", 5), ("CPU us", 7),
         ("/floor", 6), ("/mosquitto", 10), ("/nats", 6), ("p50 us", 8), ("p99 us", 8),
         ("load", 6), left=2, plot="per second")
     everything = []

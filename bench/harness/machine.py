@@ -6,8 +6,11 @@ import platform
 import resource
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
+import tempfile
+import time
 
 SERVER_CORE = 0
 LOAD_CORE = 1
@@ -79,12 +82,31 @@ def cpu_model():
     return platform.machine()
 
 
-def describe():
+def memory_gb():
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+
+
+def disk(where):
+    """The file system that keeps data there, and how long it takes to make 4 KiB safe."""
+    kind = first_line(["stat", "-f", "-c", "%T", where])
+    took = []
+    with tempfile.TemporaryFile(dir=where, buffering=0) as file:
+        for _ in range(100):
+            file.write(bytes(4096))
+            begun = time.monotonic()
+            os.fdatasync(file.fileno())
+            took.append(time.monotonic() - begun)
+    return f"{kind}, 4 KiB synced in {statistics.median(took) * 1e3:.2f} ms (median)"
+
+
+def describe(scratch):
     with open("/proc/loadavg", encoding="utf-8") as file:
         load = file.read().split()[0]
     return {
         "cpu": cpu_model(),
         "cores": len(cores()),
+        "memory": f"{memory_gb():.0f} GB",
+        "disk": disk(scratch),
         "kernel": platform.release(),
         "system": platform.freedesktop_os_release().get("PRETTY_NAME", ""),
         "load before": float(load),

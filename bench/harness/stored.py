@@ -107,6 +107,6 @@ def run(tools, options, _bars):
                    f"terminals that are away, {options.rounds} rounds, medians")
     samples = measure(tools, options, each)
     show(samples, count)
-    report.note("")
+    report.note("What the kill -9 lost, and what an acknowledgement means:\n")
     promises(samples)
     return samples
