@@ -86,6 +86,12 @@ static void wait_for_sigterm(void)
         ;
 }
 
+/* What another attempt would find as it is: somebody has to do something first. */
+static bool is_hopeless(int rc)
+{
+    return rc == ERR_VERSION || rc == ERR_DAMAGED || rc == ERR_INVALID;
+}
+
 int worker_run(const struct config *config, const struct supervisor_work *work)
 {
     struct worker w = {
@@ -99,7 +105,8 @@ int worker_run(const struct config *config, const struct supervisor_work *work)
     if ((rc = start(&w)) < 0) {
         log_error(MAIN, "worker cannot start reason=%s text=\"%s\"", err_word(rc),
                   err_text(rc));
-        exit(1); /* some threads may run: no orderly way back */
+        /* Some threads may run: no orderly way back. */
+        exit(is_hopeless(rc) ? WORKER_HOPELESS : EXIT_FAILURE);
     }
     log_info(MAIN, "worker ready shards=%u max_connections=%u", w.shard_count,
              w.max_connections);
