@@ -37,9 +37,10 @@ static int read_list(struct reading *r, struct listener_config *l, FILE *file)
 {
     char what[64];
     size_t size = 0;
+    ssize_t n = getdelim(&l->registration_ids, &size, '\0', file);
     unsigned fault;
 
-    if (getdelim(&l->registration_ids, &size, '\0', file) < 0) {
+    if (n < 0) {
         if (!feof(file)) { /* it could not be read, or found no memory */
             report(r, l, strerror(errno));
             return OK;
@@ -47,7 +48,9 @@ static int read_list(struct reading *r, struct listener_config *l, FILE *file)
         free(l->registration_ids); /* an empty file is an empty list */
         return (l->registration_ids = strdup("")) ? OK : ERR_NOMEM;
     }
-    if (strlen(l->registration_ids) > LIST_MOST) {
+    if (strlen(l->registration_ids) != (size_t)n) {
+        report(r, l, "there is a NUL byte in it"); /* what follows would not count */
+    } else if ((size_t)n > LIST_MOST) {
         report(r, l, "it has more than 64 MiB");
     } else if ((fault = find_fault(l->registration_ids))) {
         snprintf(what, sizeof(what), "line %u is not an id", fault);
