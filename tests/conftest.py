@@ -14,10 +14,12 @@ import os
 import re
 import resource
 import signal
+import tempfile
 
 import pytest
 
 from gateway import BINARY, Gateway
+from preload import build_shim, obstacle
 from progress import PROGRESS
 
 CRASHES = re.compile(r"AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:|"
@@ -31,14 +33,28 @@ def pytest_addoption(parser):
     parser.addoption("--long", action="store_true",
                      default=bool(os.environ.get("HOLDFAST_LONG")),
                      help="also what takes minutes; thousands of rounds")
+    parser.addoption("--short-io", action="store_true",
+                     help="reads and writes of the gateway move a few bytes at most, or "
+                          "are interrupted")
 
 
 def pytest_configure(config):
     if not BINARY.exists():
         pytest.exit(f"{BINARY} is not there: build it, or point HOLDFAST at it", 4)
+    if config.getoption("--short-io"):
+        if why := obstacle():
+            pytest.exit(f"--short-io: {why}", 4)
+        directory = tempfile.TemporaryDirectory(prefix="holdfast-")
+        config.add_cleanup(directory.cleanup)
+        os.environ["HOLDFAST_PRELOAD"] = build_shim("short_io", directory.name)
 
 
 def pytest_collection_modifyitems(config, items):
+    if config.getoption("--short-io"):
+        for item in items:
+            if marker := item.get_closest_marker("whole_io"):
+                why = f"not with --short-io: {marker.args[0]}"
+                item.add_marker(pytest.mark.skip(why))
     if not config.getoption("--long"):
         long = [item for item in items if item.get_closest_marker("long")]
         items[:] = [item for item in items if item not in long]
@@ -68,6 +84,8 @@ def time_limit(request):
     seconds = marker.args[0] if marker else 60
     if "rounds" in request.fixturenames:
         seconds += 3 * request.getfixturevalue("rounds")
+    if request.config.getoption("--short-io"):
+        seconds *= 5
 
     def on_alarm(number, frame):
         pytest.fail(f"took longer than {seconds} s")

@@ -1,6 +1,7 @@
 #include "base/inbox.h"
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -18,10 +19,16 @@ void inbox_fini(struct inbox *in)
     in->event_fd = -1;
 }
 
+void inbox_ring(struct inbox *in)
+{
+    uint64_t one = 1;
+
+    (void)!TEMP_FAILURE_RETRY(write(in->event_fd, &one, sizeof(one)));
+}
+
 void inbox_push(struct inbox *in, struct parcel *parcel)
 {
     struct parcel *top = atomic_load_explicit(&in->top, memory_order_relaxed);
-    uint64_t one = 1;
 
     do
         parcel->next = top;
@@ -30,7 +37,7 @@ void inbox_push(struct inbox *in, struct parcel *parcel)
     /* Ordered after the push, as inbox_may_sleep orders `asleep` before its look at
      * `top`: one of the two sides always sees the other. */
     if (atomic_load(&in->asleep) && atomic_exchange(&in->asleep, false))
-        (void)!write(in->event_fd, &one, sizeof(one));
+        inbox_ring(in);
 }
 
 struct parcel *inbox_take(struct inbox *in)

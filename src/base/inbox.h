@@ -35,6 +35,7 @@ MUST_CHECK int inbox_init(struct inbox *in);
 void inbox_fini(struct inbox *in); /* what is still inside is the caller's to free */
 
 void inbox_push(struct inbox *in, struct parcel *parcel);
+void inbox_ring(struct inbox *in); /* wakes the receiver, without a parcel */
 
 /* Everything that arrived, oldest first; NULL when nothing did. Receiver only. */
 struct parcel *inbox_take(struct inbox *in);

@@ -210,7 +210,7 @@ bool remote_has_reader(void)
 {
     struct pollfd out = {.fd = STDOUT_FILENO};
 
-    return poll(&out, 1, 0) <= 0 || !(out.revents & POLLERR);
+    return TEMP_FAILURE_RETRY(poll(&out, 1, 0)) <= 0 || !(out.revents & POLLERR);
 }
 
 int remote_close(struct remote *c, int status)

@@ -7,6 +7,7 @@
 #include "cli/field.h"
 #include "cli/sse.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -165,7 +166,7 @@ static void rest(struct watch *w)
     w->pause_ms = w->pause_ms ? w->pause_ms * 2 : FIRST_PAUSE_MS;
     if (w->pause_ms > LONGEST_PAUSE_MS)
         w->pause_ms = LONGEST_PAUSE_MS;
-    poll(&out, 1, (int)w->pause_ms);
+    (void)TEMP_FAILURE_RETRY(poll(&out, 1, (int)w->pause_ms));
 }
 
 static int watch(struct watch *w)

@@ -16,8 +16,8 @@ static struct process_question *question_at(struct link *k)
 
 static bool is_sent(const struct process *p, const struct process_question *q)
 {
-    return send(p->conf.fd, &q->ask, sizeof(q->ask), MSG_DONTWAIT | MSG_NOSIGNAL) ==
-           sizeof(q->ask);
+    return TEMP_FAILURE_RETRY(send(p->conf.fd, &q->ask, sizeof(q->ask),
+                                   MSG_DONTWAIT | MSG_NOSIGNAL)) == sizeof(q->ask);
 }
 
 /* One that will not be answered in time comes back by the same way, at once. */

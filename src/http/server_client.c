@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 struct client *client_find(const struct http_server *s, http_handle h)
 {
@@ -19,9 +20,9 @@ struct client *client_find(const struct http_server *s, http_handle h)
 int client_look(const struct client *c)
 {
     char byte;
-    ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    ssize_t n = TEMP_FAILURE_RETRY(recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT));
 
-    return n < 0 && (errno == EAGAIN || errno == EINTR) ? 1 : (int)n;
+    return n < 0 && errno == EAGAIN ? 1 : (int)n;
 }
 
 static void on_deadline(struct timer *t, int64_t now_ms)
@@ -139,6 +140,17 @@ static const struct {
     {MHD_HTTP_SERVICE_UNAVAILABLE, "not-ready", "too many connections"},
 };
 
+/* What the socket takes at once: nobody waits for a peer that is sent away. */
+static void send_at_once(int fd, const char *text)
+{
+    ssize_t n = 0;
+
+    do
+        text += n;
+    while (*text && (n = TEMP_FAILURE_RETRY(send(fd, text, strlen(text),
+                                                 MSG_DONTWAIT | MSG_NOSIGNAL))) > 0);
+}
+
 void client_last_word(int fd, unsigned status)
 {
     const char *title = MHD_get_reason_phrase_for(status);
@@ -160,7 +172,7 @@ void client_last_word(int fd, unsigned status)
              "Cache-Control: no-store\r\nConnection: close\r\n"
              "Content-Length: %zu\r\n\r\n%s",
              status, title, strlen(body), body);
-    (void)!send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+    send_at_once(fd, text);
     shutdown(fd, SHUT_WR);
 }
 

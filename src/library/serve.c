@@ -34,7 +34,7 @@ void hf_stop(void)
 
     stop.is_asked = true;
     if (stop.listens && stop.process == getpid())
-        (void)!write(stop.fd, &one, sizeof(one));
+        (void)!TEMP_FAILURE_RETRY(write(stop.fd, &one, sizeof(one)));
     errno = before;
 }
 
@@ -50,7 +50,8 @@ static int prepare_stop(void)
     if (stop.fd < 0)
         return -1;
     stop.process = getpid();
-    (void)!read(stop.fd, &asked, sizeof(asked)); /* meant for an earlier run */
+    /* What was meant for an earlier run. */
+    (void)!TEMP_FAILURE_RETRY(read(stop.fd, &asked, sizeof(asked)));
     return 0;
 }
 

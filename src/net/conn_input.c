@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* An incomplete frame up to this size is copied in front of the next read; a larger one
  * grows where it is. */
@@ -165,11 +166,11 @@ static bool read_once(struct conn *c)
         room -= rest.size;
     }
 
-    n = recv(c->fd, to, room, MSG_DONTWAIT);
+    n = TEMP_FAILURE_RETRY(recv(c->fd, to, room, MSG_DONTWAIT));
     if (n <= 0) {
         if (n == 0)
             conn_close(c, CLOSE_PEER_CLOSED);
-        else if (errno != EAGAIN && errno != EINTR)
+        else if (errno != EAGAIN)
             conn_close(c, conn_reason_of(errno));
         return false;
     }

@@ -142,8 +142,8 @@ static bool accept_one(struct accepting *a)
     struct sockaddr_storage any;
     struct sockaddr_in6 peer;
     socklen_t size = sizeof(any);
-    int fd = accept4(a->listener->fd, (struct sockaddr *)&any, &size,
-                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = (int)TEMP_FAILURE_RETRY(accept4(a->listener->fd, (struct sockaddr *)&any,
+                                             &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     enum limits_verdict verdict;
 
     if (fd < 0) {

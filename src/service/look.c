@@ -41,7 +41,8 @@ static void answer(struct look *l, const struct look_question *q)
         fill_figures(l->answers, &a.figures);
     else
         fill_connections(l->answers->shard, q, &a);
-    (void)!send(l->fd, &a, look_answer_size(&a), MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)!TEMP_FAILURE_RETRY(
+        send(l->fd, &a, look_answer_size(&a), MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
 /* One question in a turn: the connections come first. */

@@ -165,12 +165,10 @@ int keeper_start(struct keeper *k)
 
 void keeper_join(struct keeper *k)
 {
-    uint64_t one = 1;
-
     if (!k->has_thread)
         return;
     atomic_store(&k->stop, true);
-    (void)!write(k->inbox.event_fd, &one, sizeof(one));
+    inbox_ring(&k->inbox);
     pthread_join(k->thread, NULL);
     k->has_thread = false;
 }

@@ -1,6 +1,7 @@
 #include "supervisor/relay.h"
 #include "base/log.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,7 +52,7 @@ static size_t count_ripe(const struct relay *r)
 
 static void pass_on(struct relay *r, size_t ripe)
 {
-    ssize_t n = write(STDERR_FILENO, r->bytes, ripe);
+    ssize_t n = TEMP_FAILURE_RETRY(write(STDERR_FILENO, r->bytes, ripe));
 
     /* An error means that nobody will ever read it: as good as passed on. */
     if (n > 0 && (size_t)n < ripe)
@@ -96,7 +97,7 @@ void relay_close(struct relay *r)
     close(r->out);
     for (int i = 0; i < CLOSE_TRIES; i++) {
         p = relay_wants(r);
-        if (poll(&p, 1, CLOSE_PAUSE_MS) == 0)
+        if (poll(&p, 1, CLOSE_PAUSE_MS) <= 0)
             continue;
         if (!r->blocked && !(p.revents & POLLIN))
             break; /* empty, and nobody writes any more */

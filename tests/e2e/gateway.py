@@ -55,6 +55,14 @@ def is_sanitized():
     return b"__asan_init" in binary or b"__tsan_init" in binary
 
 
+def environment():
+    """Of what we start: perhaps with a library before libc (--short-io)."""
+    env = {k: v for k, v in os.environ.items() if k != "JOURNAL_STREAM"}
+    if "HOLDFAST_PRELOAD" in env:
+        env["LD_PRELOAD"] = env["HOLDFAST_PRELOAD"]
+    return env
+
+
 def parse_line(raw):
     match = LINE.fullmatch(raw)
     if not match:
@@ -111,10 +119,7 @@ class Gateway:
     def spawn(self, *arguments):
         """Starts it without waiting for anything."""
         assert not self.is_running()
-        env = {k: v for k, v in os.environ.items() if k != "JOURNAL_STREAM"}
-        if "HOLDFAST_PRELOAD" in env:  # a library for the gateway, and for it alone
-            env["LD_PRELOAD"] = env["HOLDFAST_PRELOAD"]
-        env.update(self.env)
+        env = {**environment(), **self.env}
         self.starts_at = self.log_file.stat().st_size if self.log_file.exists() else 0
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
@@ -294,10 +299,9 @@ class Gateway:
     # The command line beside the running gateway.
 
     def command(self, *arguments, seconds=20):
-        env = {k: v for k, v in os.environ.items() if k != "JOURNAL_STREAM"}
-        return subprocess.run([str(BINARY), *map(str, arguments)], env=env, text=True,
-                              errors="replace", cwd=self.directory, timeout=seconds,
-                              capture_output=True)
+        return subprocess.run([str(BINARY), *map(str, arguments)], env=environment(),
+                              text=True, errors="replace", cwd=self.directory,
+                              timeout=seconds, capture_output=True)
 
     def mail_count(self, own):
         """Messages that wait for this terminal, by `holdfast mail list`."""

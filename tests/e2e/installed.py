@@ -11,7 +11,7 @@ import signal
 import subprocess
 
 from asker import Asker
-from gateway import BINARY, is_sanitized, parse_line
+from gateway import BINARY, environment, is_sanitized, parse_line
 from terminal import wait_until
 
 COMPILERS = {".c": "cc", ".cc": "g++"}
@@ -71,8 +71,7 @@ class Library:
 class Program:
     def __init__(self, path, library_directory):
         self.path = path
-        self.env = {**os.environ, "LD_LIBRARY_PATH": str(library_directory)}
-        self.env.pop("JOURNAL_STREAM", None)
+        self.env = {**environment(), "LD_LIBRARY_PATH": str(library_directory)}
         self.log_file = path.with_suffix(".log")
         self.process = None
 

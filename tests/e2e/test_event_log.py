@@ -438,7 +438,7 @@ def test_who_was_in_leave_stays_there_over_a_restart(gateway):
     back = gateway.client(ip=client.ip, port=client.port, source=some_loopback())
     back.beat_until(lambda: gateway.api.device(back.identity)["state"] == "alive",
                     "its recovery")
-    events = gateway.api.all_events(device=client.identity)
+    events = gateway.api.events_of(client.identity)
     assert events[:len(before)] == before
     assert move_of(events[len(before)]) == ("leave", "alive", "recovered")
 

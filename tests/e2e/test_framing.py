@@ -127,6 +127,7 @@ def test_the_choice_of_auto_is_shown(gateway, reading):
     gateway.wait_log(length=reading)
 
 
+@pytest.mark.whole_io("what one read brought is the end of a frame")
 @pytest.mark.parametrize("length", ("auto", "ignore"))
 @pytest.mark.parametrize("value", (0, 1, 2, 0x1100, 0x7FFF, 0xFFFF))
 def test_a_meaningless_length_field_ends_frames_at_the_next_start(gateway, length, value):
@@ -143,6 +144,7 @@ def test_a_meaningless_length_field_ends_frames_at_the_next_start(gateway, lengt
                                  start=ttms.FROM_GATEWAY))
 
 
+@pytest.mark.whole_io("what one read brought is the end of a frame")
 def test_ignore_takes_a_two_byte_check_and_no_check_content_alike(gateway):
     gateway.listen("terminals", length="ignore").start()
     one, two = gateway.terminal(1), gateway.terminal(2)

@@ -58,6 +58,7 @@ def test_every_id_is_an_id(relay, own):
     a.expect(own, b"to me")
 
 
+@pytest.mark.whole_io("what one read brought is the end of a frame")
 def test_a_client_of_the_old_server_works_unchanged(relay):
     """Its conversation: beats that nobody answers, one write per message, a 16-bit check,
     a length that it counts in its own way, one large recv that it splits at $TTMX."""

@@ -3,12 +3,12 @@
 import json
 import subprocess
 
-from gateway import BINARY
+from gateway import BINARY, environment
 
 
 def selftest(*arguments, cwd):
     return subprocess.run([str(BINARY), "selftest", *arguments], cwd=cwd,
-                          capture_output=True, text=True, timeout=120)
+                          env=environment(), capture_output=True, text=True, timeout=120)
 
 
 def test_it_passes_and_leaves_nothing_behind(tmp_path):

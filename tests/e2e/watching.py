@@ -10,19 +10,20 @@ import signal
 import subprocess
 import threading
 
-from gateway import BINARY
+import gateway
 from terminal import wait_until
 
 
 def environment(**more):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("HOLDFAST_")}
-    return {**env, **more}
+    """Without settings of ours: the command line takes some from there."""
+    env = gateway.environment()
+    return {**{k: v for k, v in env.items() if not k.startswith("HOLDFAST_")}, **more}
 
 
 class Watch:
     def __init__(self, *arguments, env=None):
         self.process = subprocess.Popen(
-            [str(BINARY), "watch", *arguments], stdout=subprocess.PIPE,
+            [str(gateway.BINARY), "watch", *arguments], stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, env=environment(**(env or {})))
         self.lines, self.said = [], []
         self.threads = [threading.Thread(target=self.gather, args=pair) for pair in (

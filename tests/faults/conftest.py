@@ -1,14 +1,9 @@
 """Fixtures that only the rigs need: disks, and libraries that sit before libc."""
 
-import shutil
-import subprocess
-from pathlib import Path
-
 import pytest
 
 from disks import CopiedExt4, Ext4, Tmpfs
-
-SHIMS = Path(__file__).parent / "shims"
+from preload import build_shim, obstacle
 
 
 @pytest.fixture
@@ -43,13 +38,7 @@ def copied_ext4(make_disk):
 def shim(tmp_path):
     """shim("no_sync"): the environment that puts shims/no_sync.c before libc."""
     def build(name, **env):
-        from gateway import is_sanitized
-        if not shutil.which("cc"):
-            pytest.skip("needs a C compiler for the shim")
-        if is_sanitized():
-            pytest.skip("a sanitizer wants to be the first library itself")
-        library = tmp_path / f"{name}.so"
-        subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", library, SHIMS / f"{name}.c",
-                        "-ldl"], check=True)
-        return {"LD_PRELOAD": str(library), **env}
+        if why := obstacle():
+            pytest.skip(why)
+        return {"LD_PRELOAD": build_shim(name, tmp_path), **env}
     return build

@@ -1,5 +1,5 @@
-"""The conversations of the end-to-end suite once more, while most socket calls move a few
-bytes at most or are interrupted."""
+"""Conversations of the end-to-end suite once more, while most calls move a few bytes at
+most or are interrupted: byte for byte the same. `./test --long` takes all of it."""
 
 import os
 import subprocess
@@ -8,21 +8,43 @@ from pathlib import Path
 
 import pytest
 
+from preload import obstacle
+
 E2E = Path(__file__).resolve().parents[1] / "e2e"
-SUITES = ["test_framing.py", "test_relay.py", "test_checksum.py", "test_receipts.py",
-          "test_mailbox.py"]
-# Where a frame's end is the end of what one read brought, short reads do change it; the
-# others would only take longer.
-LEFT_OUT = ("meaningless", "ignore_takes", "old_server", "split", "two_shards")
+SUITES = ["test_relay.py", "test_receipts.py", "test_mailbox.py", "test_devices.py",
+          "test_answers.py", "test_cli_live.py"]
 
 
 @pytest.mark.limit(300)
-def test_short_reads_and_writes_change_nothing(shim):
-    # The shim goes to the gateways only: what conftest.py starts, not pytest itself.
+def test_short_reads_and_writes_change_nothing():
+    if why := obstacle():
+        pytest.skip(why)
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", *(str(E2E / name) for name in SUITES),
-         "-k", " and ".join(f"not {word}" for word in LEFT_OUT)],
-        env={**os.environ, "HOLDFAST_PRELOAD": shim("short_io")["LD_PRELOAD"]},
+        [sys.executable, "-m", "pytest", "-q", "-x", "--short-io",
+         *(str(E2E / name) for name in SUITES),
+         "-k", "not two_shards and not every_byte and not byte_by_byte"],
+        env={k: v for k, v in os.environ.items() if k != "HOLDFAST_LONG"},
         cwd=E2E.parent, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
     assert " passed" in result.stdout
+
+
+# What a program gets that asks a hundred times for a hundred bytes, all of them there.
+PROGRAM = """
+import ctypes, errno, socket
+libc = ctypes.CDLL(None, use_errno=True)
+ours, theirs = socket.socketpair()
+theirs.send(bytes(100))
+room = ctypes.create_string_buffer(100)
+for _ in range(100):
+    n = libc.recv(ours.fileno(), room, 100, socket.MSG_PEEK)
+    print(n if n >= 0 else errno.errorcode[ctypes.get_errno()])
+"""
+
+
+def test_the_rig_does_shorten_and_interrupt(shim):
+    done = subprocess.run([sys.executable, "-c", PROGRAM], check=True, text=True,
+                          env={**os.environ, **shim("short_io")}, capture_output=True)
+    got = done.stdout.split()
+    assert set(got) == {"EINTR", "100", *"1234567"}
+    assert got.count("EINTR") > 20 and got.count("100") < 40

@@ -1,36 +1,121 @@
-/* short_io.c - reads and writes on sockets move a few bytes, or are interrupted.
+/* short_io.c - reads and writes move a few bytes, or are interrupted.
  *
- * Every third call fails with EINTR; of the others most move 1 to 7 bytes. Waiting and
- * accepting are interrupted too. Correct programs give the same bytes as ever. Files
- * are left alone: there a short write has another meaning. */
+ * A third of the calls on a stream (socket, pipe) fails with EINTR; of the others most
+ * move 1 to 7 bytes. Which ones follows no pattern: a program that turns in circles of
+ * three calls gets on, too. Waiting, accepting, and what moves whole messages (packets,
+ * event counters, short writes into pipes) are interrupted only. Correct programs give
+ * the same bytes as ever.
+ *
+ * Regular files are left alone, for there a short write has another meaning; with
+ * SHORT_IO_FILES set, reading them is shortened, too.
+ *
+ * libmicrohttpd waits for edges and takes a short count for a socket that is empty, or
+ * full. The kernel keeps to that and we would not, so its calls are interrupted
+ * only. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
+#include <link.h>
+#include <poll.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-static _Atomic unsigned turn;
+enum kind { ALONE, WHOLE, STREAM };
 
-static int is_socket(int fd)
+static _Atomic unsigned turn;
+static bool with_files;
+static uintptr_t edges_begin, edges_end; /* where libmicrohttpd's code is */
+
+static int find_edges(struct dl_phdr_info *object, size_t size, void *user)
+{
+    (void)size;
+    (void)user;
+    if (!strstr(object->dlpi_name, "libmicrohttpd"))
+        return 0;
+    edges_begin = object->dlpi_addr;
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+        uintptr_t end = object->dlpi_addr + part->p_vaddr + part->p_memsz;
+
+        if (part->p_type == PT_LOAD && end > edges_end)
+            edges_end = end;
+    }
+    return 1;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+    with_files = getenv("SHORT_IO_FILES") != NULL;
+    dl_iterate_phdr(find_edges, NULL);
+}
+
+static enum kind kind_of_socket(int fd)
+{
+    int type = 0;
+    socklen_t size = sizeof(type);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
+        return ALONE;
+    return type == SOCK_STREAM ? STREAM : WHOLE;
+}
+
+static enum kind kind_of(int fd, bool writes)
 {
     struct stat s;
 
-    return fstat(fd, &s) == 0 && S_ISSOCK(s.st_mode);
+    if (fstat(fd, &s) < 0)
+        return ALONE;
+    if (S_ISSOCK(s.st_mode))
+        return kind_of_socket(fd);
+    if (S_ISFIFO(s.st_mode))
+        return STREAM;
+    if (S_ISREG(s.st_mode) && fd == STDERR_FILENO)
+        return WHOLE; /* a log that might be a pipe as well */
+    if (S_ISREG(s.st_mode))
+        return with_files && !writes ? STREAM : ALONE;
+    return (s.st_mode & S_IFMT) == 0 ? WHOLE : ALONE; /* eventfd, signalfd */
+}
+
+static unsigned dice(void)
+{
+    unsigned n = ++turn * 2654435761u;
+
+    n = (n ^ n >> 15) * 2246822519u;
+    return n ^ n >> 13;
+}
+
+static bool is_interrupted(void)
+{
+    if (dice() % 3)
+        return false;
+    errno = EINTR;
+    return true;
 }
 
 /* Bytes that this call may move; 0: it is interrupted. */
-static size_t allowance(size_t asked)
+static size_t allowance(enum kind kind, size_t asked, const void *caller)
 {
-    unsigned n = turn++;
+    uintptr_t at = (uintptr_t)caller;
+    unsigned n;
 
-    if (n % 3 == 2)
+    if (kind == ALONE || asked == 0)
+        return asked;
+    if (is_interrupted())
         return 0;
-    n = n * 2654435761u >> 16;
-    return n % 4 == 0 || asked == 0 ? asked : asked < 1 + n % 7 ? asked : 1 + n % 7;
+    n = dice();
+    if (kind == WHOLE || n % 4 == 0 || (at >= edges_begin && at < edges_end))
+        return asked;
+    n = 1 + (n >> 8) % 7;
+    return asked < n ? asked : n;
 }
 
 static size_t gathered(const struct iovec *v, size_t count)
@@ -62,46 +147,31 @@ static size_t cut(const struct iovec *from, size_t count, size_t limit,
     if (!real)                                                                         \
     real = (result(*)(__VA_ARGS__))dlsym(RTLD_NEXT, #name)
 
-#define INTERRUPT_OR(size)                                                             \
+#define INTERRUPT_OR(kind, size)                                                       \
     do {                                                                               \
-        if ((size) > 0 && ((size) = allowance(size)) == 0) {                           \
-            errno = EINTR;                                                             \
+        size_t allowed = allowance(kind, size, __builtin_return_address(0));           \
+                                                                                       \
+        if (allowed == 0 && (size) > 0)                                                \
             return -1;                                                                 \
-        }                                                                              \
+        (size) = allowed;                                                              \
     } while (0)
+
+/* ---- reading ---- */
 
 ssize_t read(int fd, void *to, size_t size)
 {
     REAL(ssize_t, read, int, void *, size_t);
 
-    if (is_socket(fd))
-        INTERRUPT_OR(size);
+    INTERRUPT_OR(kind_of(fd, false), size);
     return real(fd, to, size);
-}
-
-ssize_t write(int fd, const void *from, size_t size)
-{
-    REAL(ssize_t, write, int, const void *, size_t);
-
-    if (is_socket(fd))
-        INTERRUPT_OR(size);
-    return real(fd, from, size);
 }
 
 ssize_t recv(int fd, void *to, size_t size, int flags)
 {
     REAL(ssize_t, recv, int, void *, size_t, int);
 
-    INTERRUPT_OR(size);
+    INTERRUPT_OR(kind_of(fd, false), size);
     return real(fd, to, size, flags);
-}
-
-ssize_t send(int fd, const void *from, size_t size, int flags)
-{
-    REAL(ssize_t, send, int, const void *, size_t, int);
-
-    INTERRUPT_OR(size);
-    return real(fd, from, size, flags);
 }
 
 ssize_t readv(int fd, const struct iovec *v, int count)
@@ -109,11 +179,63 @@ ssize_t readv(int fd, const struct iovec *v, int count)
     REAL(ssize_t, readv, int, const struct iovec *, int);
     struct iovec few[16];
     size_t size = gathered(v, (size_t)count);
+    enum kind kind = kind_of(fd, false);
 
-    if (!is_socket(fd))
+    INTERRUPT_OR(kind, size);
+    if (kind != STREAM)
         return real(fd, v, count);
-    INTERRUPT_OR(size);
     return real(fd, few, (int)cut(v, (size_t)count, size, few, 16));
+}
+
+ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+    REAL(ssize_t, recvmsg, int, struct msghdr *, int);
+    struct iovec *whole = message->msg_iov, few[16];
+    size_t count = message->msg_iovlen, size = gathered(whole, count);
+    enum kind kind = kind_of(fd, false);
+    ssize_t n;
+
+    INTERRUPT_OR(kind, size);
+    if (kind != STREAM)
+        return real(fd, message, flags);
+    message->msg_iov = few;
+    message->msg_iovlen = cut(whole, count, size, few, 16);
+    n = real(fd, message, flags);
+    message->msg_iov = whole;
+    message->msg_iovlen = count;
+    return n;
+}
+
+/* Reading at a place is done with files alone. */
+ssize_t pread64(int fd, void *to, size_t size, off64_t at)
+{
+    REAL(ssize_t, pread64, int, void *, size_t, off64_t);
+
+    INTERRUPT_OR(with_files ? STREAM : ALONE, size);
+    return real(fd, to, size, at);
+}
+
+/* ---- writing ---- */
+
+ssize_t write(int fd, const void *from, size_t size)
+{
+    REAL(ssize_t, write, int, const void *, size_t);
+    enum kind kind = kind_of(fd, true);
+    struct stat s;
+
+    /* The kernel puts so much into a pipe as a whole. */
+    if (kind == STREAM && size <= PIPE_BUF && fstat(fd, &s) == 0 && S_ISFIFO(s.st_mode))
+        kind = WHOLE;
+    INTERRUPT_OR(kind, size);
+    return real(fd, from, size);
+}
+
+ssize_t send(int fd, const void *from, size_t size, int flags)
+{
+    REAL(ssize_t, send, int, const void *, size_t, int);
+
+    INTERRUPT_OR(kind_of(fd, true), size);
+    return real(fd, from, size, flags);
 }
 
 ssize_t writev(int fd, const struct iovec *v, int count)
@@ -121,10 +243,11 @@ ssize_t writev(int fd, const struct iovec *v, int count)
     REAL(ssize_t, writev, int, const struct iovec *, int);
     struct iovec few[16];
     size_t size = gathered(v, (size_t)count);
+    enum kind kind = kind_of(fd, true);
 
-    if (!is_socket(fd))
+    INTERRUPT_OR(kind, size);
+    if (kind != STREAM)
         return real(fd, v, count);
-    INTERRUPT_OR(size);
     return real(fd, few, (int)cut(v, (size_t)count, size, few, 16));
 }
 
@@ -134,47 +257,50 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     struct msghdr shorter = *message;
     struct iovec few[16];
     size_t size = gathered(message->msg_iov, message->msg_iovlen);
+    enum kind kind = kind_of(fd, true);
 
-    INTERRUPT_OR(size);
+    INTERRUPT_OR(kind, size);
+    if (kind != STREAM)
+        return real(fd, message, flags);
     shorter.msg_iov = few;
     shorter.msg_iovlen = cut(message->msg_iov, message->msg_iovlen, size, few, 16);
     return real(fd, &shorter, flags);
 }
 
-ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+ssize_t sendfile64(int to, int from, off64_t *at, size_t size)
 {
-    REAL(ssize_t, recvmsg, int, struct msghdr *, int);
-    struct iovec *whole = message->msg_iov, few[16];
-    size_t count = message->msg_iovlen, size = gathered(whole, count);
-    ssize_t n;
+    REAL(ssize_t, sendfile64, int, int, off64_t *, size_t);
 
-    INTERRUPT_OR(size);
-    message->msg_iov = few;
-    message->msg_iovlen = cut(whole, count, size, few, 16);
-    n = real(fd, message, flags);
-    message->msg_iov = whole;
-    message->msg_iovlen = count;
-    return n;
+    INTERRUPT_OR(kind_of(to, true), size);
+    return real(to, from, at, size);
 }
+
+/* ---- waiting ---- */
 
 int accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
 {
     REAL(int, accept4, int, struct sockaddr *, socklen_t *, int);
 
-    if (turn++ % 3 == 2) {
-        errno = EINTR;
-        return -1;
-    }
-    return real(fd, address, size, flags);
+    return is_interrupted() ? -1 : real(fd, address, size, flags);
 }
 
 int epoll_wait(int fd, struct epoll_event *events, int room, int timeout)
 {
     REAL(int, epoll_wait, int, struct epoll_event *, int, int);
 
-    if (turn++ % 5 == 4) {
-        errno = EINTR;
-        return -1;
-    }
-    return real(fd, events, room, timeout);
+    return is_interrupted() ? -1 : real(fd, events, room, timeout);
+}
+
+int poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+    REAL(int, poll, struct pollfd *, nfds_t, int);
+
+    return is_interrupted() ? -1 : real(fds, count, timeout);
+}
+
+pid_t waitpid(pid_t pid, int *status, int options)
+{
+    REAL(pid_t, waitpid, pid_t, int *, int);
+
+    return !(options & 1) && is_interrupted() ? -1 : real(pid, status, options);
 }
