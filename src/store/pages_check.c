@@ -118,6 +118,8 @@ static int walk_tree(struct pages *p, const struct tree *tree,
     struct walk w = {.p = p, .tree = tree, .on_value = on_value};
     int rc = OK;
 
+    if (tree->root == NO_PAGE && p->meta.transaction == 0)
+        return OK; /* a new file's has no kind before the first commit */
     if ((tree->flags & ~TREE_NO_SUBDIR) != TREE_INTEGER_KEY)
         return pages_damaged(p, 0, "a tree is of another kind");
     if (tree->root == NO_PAGE ? tree->depth != 0
