@@ -258,6 +258,15 @@ static int open_env(struct lmdb_store *s, const struct store_conf *conf)
     return OK;
 }
 
+/* LMDB syncs its file, but not that the file has a name. */
+static int keep_names(struct lmdb_store *s, const struct store_conf *conf)
+{
+    if (conf->read_only || (lmdb_sync_dir(s->dir) && lmdb_sync_dir(conf->dir)))
+        return OK;
+    REFUSED(s, "dir=%s: cannot sync it: %m", s->dir);
+    return ERR_IO;
+}
+
 int lmdb_open(const struct store_conf *conf, struct store **out)
 {
     struct lmdb_store *s = calloc(1, sizeof(*s));
@@ -276,7 +285,7 @@ int lmdb_open(const struct store_conf *conf, struct store **out)
         goto fail;
     if ((rc = open_env(s, conf)) < 0)
         goto fail;
-    if ((rc = check_format(s, conf->read_only)) < 0)
+    if ((rc = check_format(s, conf->read_only)) < 0 || (rc = keep_names(s, conf)) < 0)
         goto fail;
     *out = store;
     return OK;

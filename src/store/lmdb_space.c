@@ -18,6 +18,16 @@ const char *lmdb_path(const struct lmdb_store *s, const char *name, char path[PA
     return n > 0 && n < PATH_MAX ? path : NULL;
 }
 
+bool lmdb_sync_dir(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = fd >= 0 && fsync(fd) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return synced;
+}
+
 static bool disk_is_full(const struct lmdb_store *s)
 {
     struct statvfs v;

@@ -1,4 +1,5 @@
 #include "store/salvage.h"
+#include "store/store_lmdb.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -91,7 +92,16 @@ out:
     return rc;
 }
 
-/* Both take `dir`, so that no long path is built twice; false: errno says why. */
+static bool is_same_file(const char *one, const char *other)
+{
+    struct stat a, b;
+
+    return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_ino == b.st_ino &&
+           a.st_dev == b.st_dev;
+}
+
+/* Under the name that an attempt gave it which was cut short, or under a new one.
+ * False: errno says why. */
 static bool keep_damaged(const char *dir, const char *data, char kept[PATH_MAX])
 {
     for (int n = 1; n <= MOST_DAMAGED; n++) {
@@ -100,18 +110,10 @@ static bool keep_damaged(const char *dir, const char *data, char kept[PATH_MAX])
             return true;
         if (errno != EEXIST)
             return false;
+        if (is_same_file(data, kept))
+            return true;
     }
     return false;
-}
-
-static bool sync_dir(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = fd >= 0 && fsync(fd) == 0;
-
-    if (fd >= 0)
-        close(fd);
-    return synced;
 }
 
 static int give_up(const char *dir, const struct store_kind *kind, const char *doing,
@@ -141,12 +143,12 @@ int salvage(const char *dir, const struct store_kind *kind, struct pages *pages,
         (void)unlink(fresh);
         return give_up(dir, kind, "copying", error);
     }
-    if (!keep_damaged(dir, data, kept) || !sync_dir(dir))
+    if (!keep_damaged(dir, data, kept) || !lmdb_sync_dir(dir))
         return give_up(dir, kind, "keeping the old file", errno);
     /* It counts the old file's transactions; who still reads that one keeps both. */
     if (unlink(lock) < 0 && errno != ENOENT)
         return give_up(dir, kind, "unlink", errno);
-    if (rename(fresh, data) < 0 || !sync_dir(dir))
+    if (rename(fresh, data) < 0 || !lmdb_sync_dir(dir))
         return give_up(dir, kind, "putting the new file in place", errno);
     LOG_AT(LOG_ERROR, kind->topic,
            "store salvaged dir=%s records=%llu: what was sound goes on; the damaged "

@@ -43,6 +43,9 @@ static inline struct lmdb_store *lmdb_of(struct store *store)
 const char *lmdb_path(const struct lmdb_store *s, const char *name,
                       char path[PATH_MAX]);
 
+/* The names in a directory reach the disk. False: errno says why not. */
+MUST_CHECK bool lmdb_sync_dir(const char *dir);
+
 /* What an error of LMDB's, or an errno, means. */
 int lmdb_error(const struct lmdb_store *s, int e);
 

@@ -21,6 +21,20 @@ static int refuse(const char *dir, const char *where, const char *why,
     return errno == ENOSPC ? ERR_NOSPACE : ERR_IO;
 }
 
+/* That it has a name reaches the disk, where we may ask for that. */
+static void sync_parent(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int parent = fd < 0 ? -1 : openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (parent >= 0) {
+        (void)fsync(parent);
+        close(parent);
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
 static int create(const char *dir, const char *where, const struct identity *id)
 {
     if (mkdir(dir, 0700) < 0) {
@@ -32,6 +46,7 @@ static int create(const char *dir, const char *where, const struct identity *id)
     }
     if (id->user && lchown(dir, id->uid, id->gid) < 0)
         return refuse(dir, where, strerror(errno), "give it to that user yourself");
+    sync_parent(dir);
     return OK;
 }
 
