@@ -139,7 +139,7 @@ def test_of_reading_the_configuration(scarce, memory, shim, request):
     env = memory.env(shim)
     memory.fail(ALWAYS)
     understood = check(scarce.config_file, env)
-    for number in some_of(memory.calls, request, 60):
+    for number in some_of(memory.calls, request, 30):
         memory.fail(number)
         status, said = check(scarce.config_file, env)
         assert status != 0 or (status, said) == understood, f"call {number}: {said}"
