@@ -7,6 +7,7 @@
 Waiting is always for a condition, with a deadline that only a fault reaches."""
 
 import fcntl
+import os
 import select
 import socket
 import struct
@@ -121,9 +122,16 @@ class Terminal:
         self.buffer[:0] = kept
 
     def wait_until_read(self):
-        """The gateway's process has taken from its socket what we have sent."""
-        wait_until(lambda: not bytes_unacknowledged(self.socket)
-                   and queues_of_peer(self.socket)[1] == 0, "the gateway to read")
+        """The gateway's process has taken from its socket what we have sent. OSError: it
+        never will, the connection was reset."""
+        def is_read():
+            error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if error:
+                raise OSError(error, os.strerror(error))
+            return (not bytes_unacknowledged(self.socket)
+                    and queues_of_peer(self.socket)[1] == 0)
+
+        wait_until(is_read, "the gateway to read")
 
     # Receiving.
 
