@@ -1,13 +1,11 @@
 /* Getting messages to one terminal: straight to its connection while nothing waits,
  * else through its mailbox, always in the order of their positions. */
-#include "relay/delivery.h"
+#include "relay/delivery_inside.h"
 #include "base/log.h"
 #include "relay/holds.h"
 #include "relay/part.h"
-#include "relay/tracker.h"
 
 #include <assert.h>
-#include <inttypes.h>
 
 static const uint8_t may_become[DELIVERY_COUNT] = {
     [DELIVERY_OFFLINE] = BIT(DELIVERY_DRAINING),
@@ -22,7 +20,7 @@ static void is_needed(struct relay *r, struct terminal *t)
     t->is_idle = false;
 }
 
-static void enter(struct relay *r, struct terminal *t, enum delivery next)
+void delivery_enter(struct relay *r, struct terminal *t, enum delivery next)
 {
     if (t->delivery == next)
         return;
@@ -78,14 +76,14 @@ void delivery_forget_idle(struct relay *r)
     }
 }
 
-static void catch_up(struct relay *r, struct terminal *t)
+void delivery_catch_up(struct relay *r, struct terminal *t)
 {
     size_t used;
 
     if (t->delivery != DELIVERY_DRAINING || mailqueue_is_loading(&t->mail))
         return;
     if (mailqueue_waiting(&t->mail) == 0) {
-        enter(r, t, DELIVERY_DIRECT);
+        delivery_enter(r, t, DELIVERY_DIRECT);
         return;
     }
     used = conn_output_size(t->conn);
@@ -93,8 +91,8 @@ static void catch_up(struct relay *r, struct terminal *t)
         mailbox_load(r->mailbox, &t->mail, output_limit(r) - used);
 }
 
-static void refuse(struct relay *r, const struct terminal *t, const struct envelope *e,
-                   int why)
+void delivery_refuse(struct relay *r, const struct terminal *t,
+                     const struct envelope *e, int why)
 {
     struct id id = device_id(&t->device);
     char text[ID_SHOWN_MAX];
@@ -118,12 +116,12 @@ static void to_mailbox(struct relay *r, struct terminal *t, const struct envelop
     int rc;
 
     if (t->delivery == DELIVERY_DIRECT)
-        enter(r, t, DELIVERY_DRAINING);
+        delivery_enter(r, t, DELIVERY_DRAINING);
     rc = mailbox_append(r->mailbox, &t->mail, &id, ++r->last_position, bytes, MAIL_NEW,
                         receipt);
     if (rc < 0) {
-        refuse(r, t, e, rc);
-        catch_up(r, t);
+        delivery_refuse(r, t, e, rc);
+        delivery_catch_up(r, t);
         may_be_forgotten(r, t);
         return;
     }
@@ -154,7 +152,7 @@ uint8_t *delivery_begin(struct relay *r, struct terminal *t, const struct envelo
     buf_clear(&r->scratch);
     if ((room = buf_try_reserve(&r->scratch, size)))
         return room;
-    refuse(r, t, e, ERR_NOMEM);
+    delivery_refuse(r, t, e, ERR_NOMEM);
     return NULL;
 }
 
@@ -217,7 +215,7 @@ static void on_mail(void *user, struct mailqueue *queue, uint64_t position,
 
 static void on_loaded(void *user, struct mailqueue *queue)
 {
-    catch_up(user, terminal_with(queue));
+    delivery_catch_up(user, terminal_with(queue));
 }
 
 static void on_fate(void *user, struct mailqueue *queue, uint64_t position,
@@ -233,7 +231,7 @@ static void on_fate(void *user, struct mailqueue *queue, uint64_t position,
     else if (t->delivery == DELIVERY_DRAINING && has_room(r, t, body.size) &&
              mailbox_take(r->mailbox, queue, position))
         (void)put_stored(t, position, body);
-    catch_up(r, t);
+    delivery_catch_up(r, t);
     may_be_forgotten(r, t);
 }
 
@@ -243,7 +241,7 @@ static void on_lost(void *user, struct mailqueue *queue, uint64_t position, int 
 
     (void)position;
     (void)why; /* the mailbox has logged and counted it */
-    catch_up(user, t);
+    delivery_catch_up(user, t);
     may_be_forgotten(user, t);
 }
 
@@ -278,106 +276,18 @@ void delivery_on_delivered(struct relay *r, struct terminal *t,
 
 void delivery_on_room(struct relay *r, struct terminal *t)
 {
-    catch_up(r, t);
+    delivery_catch_up(r, t);
     if (t->delivery == DELIVERY_DIRECT)
         t->slow = false;
     if (t->waiters)
         holds_review(r, t);
 }
 
-/* ---- connections come and go ---- */
-
-struct handing_back {
-    struct relay *relay;
-    struct terminal *terminal;
-    struct conn *heir; /* or NULL: to the mailbox */
-};
-
-static void to_heir_or_mailbox(void *user, const struct frame_note *note,
-                               struct slice bytes)
-{
-    struct handing_back *h = user;
-    struct relay *r = h->relay;
-    struct id id = device_id(&h->terminal->device);
-    struct mail_receipt receipt = {
-        .session = note->session,
-        .number = note->number,
-        .shard = note->shard,
-    };
-    uint8_t *to;
-
-    if (note->position == 0)
-        return; /* the gateway's own words to that connection */
-    if (h->heir && !conn_is_closing(h->heir) &&
-        (to = conn_try_reserve(h->heir, bytes.size))) {
-        memcpy(to, bytes.data, bytes.size);
-        conn_commit(h->heir, bytes.size, note);
-        return;
-    }
-    r->stats.frames_returned++;
-    if (note->stored)
-        return; /* mailbox_unload brings it back */
-    if (mailbox_append(r->mailbox, &h->terminal->mail, &id, note->position, bytes,
-                       MAIL_RETURNED, receipt) < 0) {
-        struct envelope e = {.session = note->session,
-                             .number = note->number,
-                             .shard = note->shard};
-
-        refuse(r, h->terminal, &e, ERR_NOMEM);
-    }
-}
-
-void delivery_attach(struct relay *r, struct terminal *t, struct conn *c)
-{
-    struct conn *old = t->conn;
-
-    if (old) {
-        parts_detached(r, t);
-    } else {
-        t->waiters = NULL;
-        t->watch = NULL;
-    }
-    t->conn = c;
-    t->delivered_ms = (uint32_t)r->shard->loop.now_ms;
-    tracker_attached(r, t, old);
-    parts_attached(r, t);
-    if (!old) {
-        enter(r, t, DELIVERY_DRAINING);
-        catch_up(r, t);
-        return;
-    }
-    r->stats.takeovers++;
-    conn_acknowledge(old);
-    if (conn_output(old)) {
-        struct handing_back h = {.relay = r, .terminal = t, .heir = c};
-
-        output_give_back(conn_output(old), to_heir_or_mailbox, &h);
-    }
-    conn_close(old, CLOSE_REPLACED);
-}
-
-void delivery_detach(struct relay *r, struct terminal *t, bool stays)
-{
-    struct handing_back h = {.relay = r, .terminal = t};
-    struct output *owed = conn_output(t->conn);
-
-    parts_detached(r, t);
-    holds_release(r, &t->waiters);
-    tracker_detached(r, t, stays ? "renamed" : close_reason_word(t->conn->reason));
-    t->conn = NULL;
-    if (owed && stays)
-        output_disown(owed, to_heir_or_mailbox, &h);
-    else if (owed)
-        output_give_back(owed, to_heir_or_mailbox, &h);
-    mailbox_unload(r->mailbox, &t->mail);
-    enter(r, t, DELIVERY_OFFLINE);
-}
-
 uint64_t delivery_purge(struct relay *r, struct terminal *t)
 {
     uint64_t purged = mailbox_purge(r->mailbox, &t->mail);
 
-    catch_up(r, t);
+    delivery_catch_up(r, t);
     if (t->conn && t->waiters)
         holds_review(r, t);
     may_be_forgotten(r, t);

@@ -1,48 +1,18 @@
 /* The conversation with a relay terminal: heartbeats register it, data goes to others.
  */
-#include "session/ttms.h"
+#include "session/ttms_inside.h"
 #include "base/log.h"
 #include "relay/delivery.h"
 #include "relay/receipts.h"
 #include "relay/tracker.h"
 #include "session/login.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
-/* A connection's part of it. Moves with the connection to another shard; the pointers
- * then: `self` is let go before, `receipts` is not on a list, the route is forgotten.
- */
-struct ttms_session {
-    struct terminal *self; /* whom it speaks for; NULL: nobody yet */
-    struct receipts
-        *receipts;      /* from its first data frame on, if the listener gives them */
-    struct route route; /* to the target of its last data frame */
-    struct ttms_dialect dialect;
-    uint32_t address; /* its own */
-    uint32_t target;  /* of its last data frame */
-    bool warned;      /* of a wrong check byte */
-    bool renaming;    /* held until its receipts are settled */
-    bool deaf;        /* held until it takes our answers */
-};
-
-static_assert(sizeof(struct ttms_session) <= CONN_SESSION_SIZE,
-              "must fit a connection");
-
-static struct ttms_session *session_of(const struct conn *c)
-{
-    return (void *)c->session;
-}
-
-static const struct ttms_settings *settings_of(const struct conn *c)
-{
-    return c->listener->conf;
-}
-
 uint8_t ttms_length_of(const struct conn *c)
 {
-    return session_of(c)->dialect.length;
+    return ttms_session_of(c)->dialect.length;
 }
 
 static struct id id_of(uint32_t address)
@@ -53,76 +23,13 @@ static struct id id_of(uint32_t address)
     return id;
 }
 
-/* ---- answers ---- */
-
-/* Who asks and never reads the answers is not read from either. Messages alone do not
- * fill its output so far: they stop at the limit. */
-static void commit_answer(struct conn *c, size_t size)
-{
-    const struct frame_note nobody = {0};
-
-    conn_commit(c, size, &nobody);
-    if (session_of(c)->deaf || conn_output_size(c) < 2 * c->shard->conf.output_limit)
-        return;
-    session_of(c)->deaf = true;
-    conn_hold(c);
-}
-
-static void on_decided(struct conn *c, uint32_t number, bool safe)
-{
-    struct ttms_session *s = session_of(c);
-
-    if (!receipts_decide(s->receipts, number, safe))
-        return;
-    if (!link_is_on_list(&s->receipts->due))
-        list_append(&relay_of(c)->receipts_due, &s->receipts->due);
-    if (s->renaming && !receipts_are_open(s->receipts)) {
-        s->renaming = false;
-        conn_release(c);
-    }
-}
-
-static void tell(struct conn *c, enum ttms_command kind, uint32_t number)
-{
-    uint8_t *to;
-    size_t size;
-
-    if (conn_is_closing(c) || !(to = conn_try_reserve(c, TTMS_MAX_FORMED)))
-        return;
-    size = ttms_form_receipt(kind, number, session_of(c)->dialect.length, to);
-    commit_answer(c, size);
-}
-
-static void tell_receipts(struct conn *c)
-{
-    struct receipts *r = session_of(c)->receipts;
-    uint32_t number;
-
-    while (buf_used(&r->refused)) {
-        memcpy(&number, buf_peek(&r->refused).data, sizeof(number));
-        buf_consume(&r->refused, sizeof(number));
-        tell(c, TTMS_REFUSAL, number);
-    }
-    tell(c, TTMS_RECEIPT, r->done);
-}
-
 /* ---- heartbeats ---- */
-
-static void echo(struct conn *c, const struct ttms_frame *f)
-{
-    uint8_t *to = conn_try_reserve(c, f->bytes.size);
-
-    if (!to)
-        return;
-    ttms_echo(f, to);
-    commit_answer(c, f->bytes.size);
-}
 
 /* A change of name while frames under the old one are undecided would mix their
  * receipts: it waits, unread, until they are settled. */
 static bool must_settle_first(struct conn *c)
 {
-    struct ttms_session *s = session_of(c);
+    struct ttms_session *s = ttms_session_of(c);
 
     if (!s->receipts || !receipts_are_open(s->receipts))
         return false;
@@ -133,11 +40,11 @@ static bool must_settle_first(struct conn *c)
 
 static void let_go(struct conn *c)
 {
-    struct ttms_session *s = session_of(c);
+    struct ttms_session *s = ttms_session_of(c);
 
     if (s->receipts && link_is_on_list(&s->receipts->due)) {
         list_remove(&relay_of(c)->receipts_due, &s->receipts->due);
-        tell_receipts(c);
+        ttms_tell_receipts(c);
     }
     login_leave(c, &s->self);
 }
@@ -145,7 +52,7 @@ static void let_go(struct conn *c)
 /* False: the connection closed, moved, or waits. */
 static bool log_in(struct conn *c, uint32_t address, struct slice in)
 {
-    struct ttms_session *s = session_of(c);
+    struct ttms_session *s = ttms_session_of(c);
     struct id id = id_of(address);
     char facts[32];
 
@@ -163,41 +70,22 @@ static bool log_in(struct conn *c, uint32_t address, struct slice in)
 /* False: the frame was not used; the connection closed, moved, or waits. */
 static bool on_heartbeat(struct conn *c, const struct ttms_frame *f, struct slice in)
 {
-    struct ttms_session *s = session_of(c);
+    struct ttms_session *s = ttms_session_of(c);
 
     if ((!s->self || s->address != f->address) && !log_in(c, f->address, in))
         return false;
-    if (settings_of(c)->reply_heartbeats && !conn_is_closing(c))
-        echo(c, f);
+    if (ttms_settings_of(c)->reply_heartbeats && !conn_is_closing(c))
+        ttms_answer(c, f);
     return true;
 }
 
 /* ---- data ---- */
 
-static uint32_t number_of_next(struct conn *c)
-{
-    struct ttms_session *s = session_of(c);
-
-    if (!settings_of(c)->receipts)
-        return 0;
-    if (!s->receipts && receipts_new(conn_handle(c), &s->receipts) < 0)
-        goto fail;
-    {
-        uint32_t number = receipts_number(s->receipts);
-
-        if (number)
-            return number;
-    }
-fail:
-    conn_close(c, CLOSE_NO_MEMORY);
-    return 0;
-}
-
 /* True: the frame goes on. */
 static bool check_passes(struct conn *c, const struct ttms_frame *f)
 {
-    struct ttms_session *s = session_of(c);
-    enum ttms_check rule = settings_of(c)->checksum;
+    struct ttms_session *s = ttms_session_of(c);
+    enum ttms_check rule = ttms_settings_of(c)->checksum;
 
     if (LIKELY(ttms_check_fits(f)) || rule == TTMS_CHECK_IGNORE)
         return true;
@@ -213,7 +101,7 @@ static bool check_passes(struct conn *c, const struct ttms_frame *f)
 
 static void on_data(struct conn *c, const struct ttms_frame *f)
 {
-    struct ttms_session *s = session_of(c);
+    struct ttms_session *s = ttms_session_of(c);
     struct relay *r = relay_of(c);
     struct id id; /* made only for a target that is new, or elsewhere */
     struct sending sending = {
@@ -221,9 +109,9 @@ static void on_data(struct conn *c, const struct ttms_frame *f)
         .id = &id,
         .size = f->bytes.size,
         .from = {.session = conn_handle(c),
-                 .number = number_of_next(c),
+                 .number = ttms_settings_of(c)->receipts ? ttms_next_number(c) : 0,
                  .shard = (uint16_t)c->shard->conf.index,
-                 .durable = settings_of(c)->durable},
+                 .durable = ttms_settings_of(c)->durable},
     };
     uint8_t *to;
 
@@ -231,7 +119,7 @@ static void on_data(struct conn *c, const struct ttms_frame *f)
         return;
     if (UNLIKELY(!check_passes(c, f))) {
         if (sending.from.number)
-            on_decided(c, sending.from.number, false);
+            ttms_on_decided(c, sending.from.number, false);
         return;
     }
     if (s->target != f->address)
@@ -266,7 +154,7 @@ static enum close_reason reason_for(ssize_t err)
 static bool on_checked_heartbeat(struct conn *c, const struct ttms_frame *f,
                                  struct slice in)
 {
-    if (settings_of(c)->checksum == TTMS_CHECK_STRICT && !check_passes(c, f))
+    if (ttms_settings_of(c)->checksum == TTMS_CHECK_STRICT && !check_passes(c, f))
         return true;
     if (!on_heartbeat(c, f, in))
         return false;
@@ -280,7 +168,7 @@ static bool on_frame(struct conn *c, const struct ttms_frame *f, struct slice in
         return on_checked_heartbeat(c, f, in);
     if (f->command != TTMS_DATA)
         conn_close(c, CLOSE_UNKNOWN_COMMAND);
-    else if (!session_of(c)->self)
+    else if (!ttms_session_of(c)->self)
         conn_close(c, CLOSE_UNREGISTERED);
     else
         on_data(c, f);
@@ -289,8 +177,8 @@ static bool on_frame(struct conn *c, const struct ttms_frame *f, struct slice in
 
 static size_t on_input(struct conn *c, struct slice in, bool more_waits)
 {
-    struct ttms_session *s = session_of(c);
-    const struct ttms_conf *codec = &settings_of(c)->codec;
+    struct ttms_session *s = ttms_session_of(c);
+    const struct ttms_conf *codec = &ttms_settings_of(c)->codec;
     size_t size = in.size;
 
     while (in.size && !c->holds) {
@@ -316,24 +204,24 @@ static void on_delivered(void *user, const struct frame_note *note, struct slice
     struct conn *c = user;
 
     (void)bytes;
-    if (session_of(c)->self)
-        delivery_on_delivered(relay_of(c), session_of(c)->self, note);
+    if (ttms_session_of(c)->self)
+        delivery_on_delivered(relay_of(c), ttms_session_of(c)->self, note);
 }
 
 static void on_room(struct conn *c)
 {
-    if (session_of(c)->deaf) {
-        session_of(c)->deaf = false;
+    if (ttms_session_of(c)->deaf) {
+        ttms_session_of(c)->deaf = false;
         if (c->holds) /* a drain may have ended it */
             conn_release(c);
     }
-    if (session_of(c)->self)
-        delivery_on_room(relay_of(c), session_of(c)->self);
+    if (ttms_session_of(c)->self)
+        delivery_on_room(relay_of(c), ttms_session_of(c)->self);
 }
 
 static void on_close(struct conn *c)
 {
-    struct ttms_session *s = session_of(c);
+    struct ttms_session *s = ttms_session_of(c);
 
     if (s->receipts && link_is_on_list(&s->receipts->due))
         list_remove(&relay_of(c)->receipts_due, &s->receipts->due);
@@ -344,8 +232,8 @@ static void on_close(struct conn *c)
 static const char *describe(const struct conn *c, char *text, size_t size)
 {
     if (c->registered)
-        snprintf(text, size, "device=%08x length=%s", session_of(c)->address,
-                 ttms_length_word(session_of(c)->dialect.length));
+        snprintf(text, size, "device=%08x length=%s", ttms_session_of(c)->address,
+                 ttms_length_word(ttms_session_of(c)->dialect.length));
     return text;
 }
 
@@ -354,17 +242,17 @@ static void show(const struct conn *c, struct json *j)
     if (!c->registered)
         return;
     json_key(j, "length");
-    json_word(j, ttms_length_word(session_of(c)->dialect.length));
+    json_word(j, ttms_length_word(ttms_session_of(c)->dialect.length));
 }
 
 static size_t wanted(const struct conn *c, struct slice rest)
 {
-    return ttms_size(&session_of(c)->dialect, rest);
+    return ttms_size(&ttms_session_of(c)->dialect, rest);
 }
 
 static const struct device *device(const struct conn *c)
 {
-    const struct terminal *t = session_of(c)->self;
+    const struct terminal *t = ttms_session_of(c)->self;
 
     return t ? &t->device : NULL;
 }
@@ -376,8 +264,8 @@ const struct session_ops ttms_ops = {
              .on_close = on_close,
              .wanted = wanted,
              .describe = describe},
-    .on_decided = on_decided,
-    .tell_receipts = tell_receipts,
+    .on_decided = ttms_on_decided,
+    .tell_receipts = ttms_tell_receipts,
     .device = device,
     .show = show,
 };
