@@ -165,3 +165,24 @@ def test_mail_for_many_readers_at_once_stays_bounded(gateway):
     wait_until(lambda: gateway.rss_bytes() < bound, "memory to be bounded")
     for reader in readers[:3] + readers[-3:]:
         reader.expect(1, *numbered(0, 1000))
+
+
+@pytest.mark.limit(120)
+def test_a_hundred_thousand_messages_for_one_starve_nobody(gateway):
+    gateway.start(shards=1, mailbox={"max_messages": 200000})
+    a, c, d = gateway.registered(1, 3, 4)
+    count = 100000
+    for first in range(0, count, 1000):
+        a.send(2, *(struct.pack(">I", n) for n in range(first, first + 1000)))
+    a.synchronise()
+    wait_until(lambda: gateway.mail_count(2) == count, "all to be stored", 60)
+    b = gateway.terminal(2)
+    b.heartbeat()
+    got = []
+    reading = threading.Thread(
+        target=lambda: got.extend(b.receive().content for _ in range(count)), daemon=True)
+    reading.start()
+    while reading.is_alive():
+        c.send(4, b"business as usual")
+        d.expect(3, b"business as usual")
+    assert got == [struct.pack(">I", n) for n in range(count)]

@@ -1,7 +1,9 @@
 """An id passes from one connection to the next while its mail is on the move: whatever the
 moment, nothing is lost, nothing reordered, and only what was on its way comes twice."""
 
+import os
 import random
+import signal
 import struct
 
 import pytest
@@ -139,3 +141,32 @@ def test_large_frames_through_a_small_output_limit(roomy):
     a.synchronise()
     c.heartbeat()
     c.expect(1, *payloads)
+
+
+def test_connections_that_end_in_the_turn_in_which_they_are_read(gateway):
+    """All of it waits for one turn of the loop: who takes over comes first, and behind it
+    what the old connection still sends, or its reset. Then the numbers of its descriptor
+    and of its place are somebody else's at once."""
+    gateway.start(shards=1)
+    names = range(1, 41)
+    holders = [gateway.registered(own) for own in names]
+    for turn in range(10):
+        challengers = [gateway.terminal(own) for own in names]
+        gateway.api.connections()  # all of them were accepted
+        worker = gateway.freeze_worker()
+        for challenger in challengers:
+            challenger.heartbeat()
+        for holder in holders:
+            holder.send(holder.own % 40 + 1, b"too late")
+            if holder.own % 2 == turn % 2:
+                holder.reset()
+        os.kill(worker, signal.SIGCONT)
+        for challenger in challengers:
+            challenger.synchronise()
+        for holder in holders:
+            if holder.socket:
+                holder.wait_end()
+                holder.close()
+        holders = challengers
+    assert gateway.worker_pid() == worker
+    assert len(gateway.log_lines("closed", reason="replaced")) >= 10 * 40 // 2
