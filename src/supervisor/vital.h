@@ -66,7 +66,7 @@ struct vital_watch {
     int64_t still_ms[VITAL_SHARDS]; /* how long we have seen it not turn */
 };
 
-/* A look at least once a second. Returns the first shard that did not turn for
+/* A look every half second. Returns the first shard that did not turn for
  * `timeout_ms`, or -1. Time in which the supervisor itself did not run (the whole
  * machine or the whole process group was stopped) does not count against the worker. */
 int vital_find_stuck(struct vital *v, struct vital_watch *watch, int64_t timeout_ms,

@@ -1,7 +1,10 @@
 """The wall clock jumps, a year ahead or a day back: nobody is disconnected, nothing
 expires, and of one device no event is told to be older than the one before it."""
 
+import os
+import signal
 import struct
+import time
 
 import pytest
 
@@ -95,3 +98,17 @@ def test_who_is_silent_is_judged_by_the_time_that_passes(gateway, clock, seconds
     assert gateway.api.device(client.identity)["state"] == "alive"
     # And silence still counts.
     gateway.api.wait_device(client.identity, state="leave", seconds=30)
+
+
+def test_a_machine_that_slept_takes_nobody_for_stuck(gateway):
+    """Every process stands still for longer than the supervisor would wait for one."""
+    gateway.set(supervisor={"stuck_timeout": "2s"}).start()
+    a, b = gateway.registered(1, 2)
+    worker = gateway.worker_pid()
+    for _ in range(2):
+        os.killpg(gateway.process.pid, signal.SIGSTOP)
+        time.sleep(3)  # time itself is what this is about
+        os.killpg(gateway.process.pid, signal.SIGCONT)
+        a.send(2, b"good morning")
+        b.expect(1, b"good morning")
+    assert gateway.worker_pid() == worker
