@@ -198,6 +198,18 @@ def test_an_old_connection_that_comes_back_changes_nothing(gateway, link):
     assert new.is_open()
 
 
+def test_who_is_behind_a_dead_link_is_told_as_silent(gateway, link):
+    """Long before TCP would notice: nothing of it is in flight."""
+    gateway.listen("clients", protocol="heartbeat", presence={
+        "interval": "300ms", "threshold": 1, "strikes": 2, "leave_hold": "500ms"})
+    gateway.start()
+    with link.inside(link.far):
+        client = gateway.client()
+    client.beat_until(lambda: gateway.log_has("enters", state="alive"), "it to be alive")
+    link.pull()
+    gateway.wait_log("closed", reason="silent")
+
+
 def test_half_of_a_link(gateway, link):
     """What the terminal sends arrives; what it is sent, and that it was heard, does not."""
     gateway.start()
