@@ -159,7 +159,7 @@ class Caller(threading.Thread):
         wait = random.choice(("0s", "1s"))
         path = f"/api/v1/devices/{own}/commands?ttl=1h&wait={wait}"
         headers = {"Content-Type": "application/json",
-                   "Idempotency-Key": f"order {number}"}
+                   "Idempotency-Key": f"order {number} of {self.orders.key}"}
         while not self.orders.callers_over:
             try:
                 status, answer = exchange(self.orders.http, "POST", path, body, headers)
@@ -195,6 +195,7 @@ class Orders:
 
     def __init__(self, gateway, machines=6, callers=4, faithless=20):
         self.book = Book()
+        self.key = random.getrandbits(32)  # others ordered before, and numbered likewise
         self.address = gateway.address("devices")
         self.http = gateway.http_address()
         self.names = [f"T900{n:04d}" for n in range(machines)]
