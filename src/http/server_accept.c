@@ -3,6 +3,7 @@
 #include "http/server_inside.h"
 #include "base/address.h"
 #include "base/log.h"
+#include "net/accept.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -62,22 +63,23 @@ static void admit(struct http_server *s, int fd, const struct sockaddr_storage *
     s->accepting = NULL;
 }
 
+static void rest(struct http_server *s, int error)
+{
+    LOG_UP_TO(1, LOG_ERROR, LOG_T_HTTP, "http paused reason=%s%s",
+              strerrorname_np(error), accept_hint(error));
+    accept_pause(s); /* until the next tick */
+}
+
 static bool accept_one(struct http_server *s)
 {
     struct sockaddr_storage from;
-    socklen_t size = sizeof(from);
-    int fd = accept4(s->conf.listen_fd, (struct sockaddr *)&from, &size,
-                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+    socklen_t size;
+    int fd = accept_next(s->conf.listen_fd, &s->accept_failures, &from, &size);
 
-    if (fd < 0) {
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            LOG_THROTTLED(LOG_ERROR, HTTP,
-                          "http paused reason=%s hint=raise_the_limit_of_open_files",
-                          strerrorname_np(errno));
-            accept_pause(s); /* until the next tick */
-        }
-        return errno != EAGAIN && s->watching;
-    }
+    if (fd == ACCEPT_REST)
+        rest(s, errno);
+    if (fd < 0)
+        return fd == ACCEPT_FAILED;
     admit(s, fd, &from, size);
     return true;
 }

@@ -99,8 +99,9 @@ struct http_server {
     struct MHD_Daemon *daemon;
     struct source library; /* its epoll descriptor */
     struct source listener;
-    bool library_ready; /* run it before this turn ends */
-    bool watching;      /* the listener */
+    bool library_ready;       /* run it before this turn ends */
+    bool watching;            /* the listener */
+    unsigned accept_failures; /* in a row */
     bool is_loopback;
     struct timer tick;
     unsigned ticks;

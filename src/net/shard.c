@@ -1,6 +1,7 @@
 #include "net/shard.h"
 #include "base/address.h"
 #include "base/log.h"
+#include "net/accept.h"
 #include "net/conn_inside.h"
 
 #include <assert.h>
@@ -13,7 +14,7 @@
 
 #define ACCEPTS_PER_TURN                                                               \
     32 /* then the other connections, and the other shards, again */
-#define ACCEPT_PAUSE_MS 100 /* out of descriptors: do not spin */
+#define ACCEPT_PAUSE_MS 100
 #define FIRST_TABLE     64
 
 /* A free slot's content: the next free one, marked by a bit that no pointer has. */
@@ -24,6 +25,7 @@ struct accepting {
     struct timer pause;
     struct shard *shard;
     const struct listener *listener;
+    unsigned failures; /* in a row */
     bool watching;
 };
 
@@ -121,11 +123,9 @@ static void pause_accepting(struct accepting *a, int err)
     unwatch_listener(a);
     wheel_arm(&a->shard->loop.wheel, &a->pause,
               a->shard->loop.now_ms + ACCEPT_PAUSE_MS);
-    LOG_THROTTLED(
-        LOG_ERROR, NET,
-        "listener %s paused reason=%s pause_ms=%d hint=raise_the_limit_of_open_"
-        "files",
-        a->listener->name, strerrorname_np(err), ACCEPT_PAUSE_MS);
+    LOG_UP_TO(1, LOG_ERROR, LOG_T_NET, "listener %s paused reason=%s pause_ms=%d%s",
+              a->listener->name, strerrorname_np(err), ACCEPT_PAUSE_MS,
+              accept_hint(err));
 }
 
 static void refuse(struct accepting *a, int fd, enum limits_verdict verdict)
@@ -141,16 +141,14 @@ static bool accept_one(struct accepting *a)
 {
     struct sockaddr_storage any;
     struct sockaddr_in6 peer;
-    socklen_t size = sizeof(any);
-    int fd = (int)TEMP_FAILURE_RETRY(accept4(a->listener->fd, (struct sockaddr *)&any,
-                                             &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    socklen_t size;
+    int fd = accept_next(a->listener->fd, &a->failures, &any, &size);
     enum limits_verdict verdict;
 
-    if (fd < 0) {
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-            pause_accepting(a, errno);
-        return errno != EAGAIN && a->watching; /* others concern that peer alone */
-    }
+    if (fd == ACCEPT_REST)
+        pause_accepting(a, errno);
+    if (fd < 0)
+        return fd == ACCEPT_FAILED;
     peer = address_as_in6(&any);
     if ((verdict = limits_enter(a->shard->conf.limits, &peer.sin6_addr)) !=
         LIMITS_PASS) {

@@ -43,10 +43,11 @@ BY_FRAME = [
 ]
 
 
+whole_io = pytest.mark.whole_io("what one read brought is the end of a frame")
+
+
 def by_length(options):
-    if options.get("length") != "ignore":
-        return ()
-    return pytest.mark.whole_io("what one read brought is the end of a frame")
+    return whole_io if options.get("length") == "ignore" else ()
 
 
 @pytest.mark.parametrize("reason, options, sent", [
@@ -65,6 +66,7 @@ def test_frames_up_to_max_frame_pass(gateway):
     b.expect(1, bytes(4083))
 
 
+@whole_io
 def test_the_shortest_frames_pass(gateway):
     # 12 bytes where the length is not believed: a frame without a check of its own.
     gateway.listen("bare", length="ignore").start()
