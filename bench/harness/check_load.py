@@ -158,10 +158,10 @@ def command_ours(tools, options):
 
 
 CHECKS = [
-    ("relay through mosquitto, one pair", "mosquitto_sub", "mosquitto_pub/sub",
+    ("relay through mosquitto, one pair", "mosquitto mosquitto_sub", "mosquitto_pub/sub",
      mqtt_theirs, mqtt_ours),
-    ("RPUSH to redis, appendfsync always", "redis-benchmark", "redis-benchmark",
-     redis_theirs, redis_ours),
+    ("RPUSH to redis, appendfsync always", "redis-server redis-benchmark",
+     "redis-benchmark", redis_theirs, redis_ours),
     ("GET a page of 100 devices", "wrk", "wrk", list_theirs, list_ours),
     ("POST a command", "wrk", "wrk + holdfast-sim", command_theirs,
      command_ours),
@@ -174,8 +174,8 @@ def run(tools, options, bars):
     table = report.Table(("work", 35), ("their tool", 18), ("theirs /s", 10),
                          ("ours /s", 10), ("ours/theirs", 11), left=2)
     found = []
-    for what, program, tool, theirs, ours in CHECKS:
-        if not machine.find_program(program):
+    for what, programs, tool, theirs, ours in CHECKS:
+        if not all(map(machine.find_program, programs.split())):
             table.row(what, tool, "not installed")
             continue
         report.progress(f"{what}: {tool}")

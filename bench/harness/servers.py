@@ -23,7 +23,6 @@ class Server:
 
     name = ""
     wire = "ttms"
-    package = ""  # the Debian package that brings it; '' for our own
 
     def __init__(self, tools, core=machine.SERVER_CORE):
         self.tools = tools
@@ -192,7 +191,6 @@ class Commands(Server):
 class Mosquitto(Server):
     name = "mosquitto"
     wire = "mqtt"
-    package = "mosquitto"
 
     def program(self):
         return machine.find_program("mosquitto")
@@ -214,7 +212,6 @@ class Mosquitto(Server):
 class Nats(Server):
     name = "nats"
     wire = "nats"
-    package = "nats-server"
 
     def program(self):
         return machine.find_program("nats-server")
@@ -229,7 +226,6 @@ class Nats(Server):
 class Redis(Server):
     name = "redis"
     wire = "resp"
-    package = "redis-server"
 
     def program(self):
         return machine.find_program("redis-server")
@@ -267,10 +263,24 @@ class PythonRelay(Server):
 
 
 PEERS = [Mosquitto, Nats, Redis]
-TOOLS = ["mosquitto-clients", "redis-tools", "wrk"]  # for check_load.py
+
+# Debian packages, each with a program that shows that it is there.
+PACKAGES = {
+    "mosquitto": "mosquitto", "mosquitto-clients": "mosquitto_sub",
+    "nats-server": "nats-server", "redis-server": "redis-server",
+    "redis-tools": "redis-benchmark", "wrk": "wrk",
+}
 
 
 def install_peers():
-    packages = [peer.package for peer in PEERS] + TOOLS
-    subprocess.run(["apt-get", "install", "-y", "--no-install-recommends", *packages],
-                   check=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+    """The peers and their tools, as far as they are missing."""
+    missing = [package for package, program in PACKAGES.items()
+               if not machine.find_program(program)]
+    if not missing:
+        return
+    if os.geteuid() != 0:
+        raise Broken("only root can install " + ", ".join(missing))
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["update"], ["install", "-y", "--no-install-recommends", *missing]):
+        if subprocess.run(["apt-get", *words], env=quiet).returncode != 0:
+            raise Broken(f"apt-get {words[0]} failed")
