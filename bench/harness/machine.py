@@ -86,9 +86,17 @@ def memory_gb():
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
 
 
+def file_system(where):
+    """Of what is mounted, the longest path above it."""
+    with open("/proc/self/mounts", encoding="utf-8") as file:
+        mounts = [line.split()[1:3] for line in file]
+    above = [(path, kind) for path, kind in mounts
+             if os.path.commonpath([path, where]) == path]
+    return max(above, key=lambda mount: len(mount[0]))[1]
+
+
 def disk(where):
-    """The file system that keeps data there, and how long it takes to make 4 KiB safe."""
-    kind = first_line(["stat", "-f", "-c", "%T", where])
+    """What keeps data there, and how long it takes to make 4 KiB safe."""
     took = []
     with tempfile.TemporaryFile(dir=where, buffering=0) as file:
         for _ in range(100):
@@ -96,7 +104,7 @@ def disk(where):
             begun = time.monotonic()
             os.fdatasync(file.fileno())
             took.append(time.monotonic() - begun)
-    return f"{kind}, 4 KiB synced in {statistics.median(took) * 1e3:.2f} ms (median)"
+    return f"{file_system(where)}, 4 KiB synced in {statistics.median(took) * 1e3:.2f} ms (median)"
 
 
 def describe(scratch):
