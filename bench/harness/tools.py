@@ -35,4 +35,7 @@ class Tools:
         found = subprocess.run(["meson", "introspect", "--buildoptions", self.build],
                                capture_output=True, text=True, check=True).stdout
         options = {option["name"]: option["value"] for option in json.loads(found)}
-        return {"build": options["buildtype"], "sanitize": options["b_sanitize"]}
+        commit = subprocess.run(["git", "-C", TOP, "describe", "--always", "--dirty"],
+                                capture_output=True, text=True).stdout.strip()
+        return {"build": options["buildtype"], "sanitize": options["b_sanitize"],
+                "commit": commit or "unknown"}
