@@ -1,4 +1,5 @@
 #include "cli/api_inside.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -71,7 +72,7 @@ int api_take_token(struct api *api, const char *file)
 {
     char token[TOKEN_MAX + 1];
     int fd = open(file, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, token, TOKEN_MAX);
+    ssize_t n = fd < 0 ? -1 : file_read(fd, token, TOKEN_MAX);
     int why = errno;
 
     if (fd >= 0)

@@ -1,4 +1,5 @@
 #include "config/http.h"
+#include "base/file.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -34,7 +35,7 @@ static const char *find_fault(const char *token, size_t n)
 static int read_token(struct reading *r, int fd)
 {
     char text[TOKEN_MOST + 1];
-    ssize_t n = read(fd, text, sizeof(text) - 1);
+    ssize_t n = file_read(fd, text, sizeof(text) - 1);
     const char *fault;
 
     if (n < 0) {

@@ -1,4 +1,5 @@
 #include "config/text.h"
+#include "base/file.h"
 #include "config/utf8.h"
 
 #include <errno.h>
@@ -26,21 +27,15 @@ static int refuse_io(struct problems *p)
 static int read_all(struct problems *p, int fd)
 {
     uint8_t *bytes = malloc(LARGEST + 1);
-    size_t used = 0;
-    ssize_t n = 0;
+    ssize_t n;
 
     if (!bytes)
         return ERR_NOMEM;
     p->text.data = bytes;
-    do {
-        n = read(fd, bytes + used, LARGEST + 1 - used);
-        if (n > 0)
-            used += (size_t)n;
-    } while (used <= LARGEST && (n > 0 || (n < 0 && errno == EINTR)));
-    if (n < 0)
+    if ((n = file_read(fd, bytes, LARGEST + 1)) < 0)
         return refuse_io(p);
-    p->text.size = used;
-    if (used > LARGEST) {
+    p->text.size = (size_t)n;
+    if (p->text.size > LARGEST) {
         problem_report(p, nowhere, NULL, "the configuration is larger than 1 MiB");
         return ERR_INVALID;
     }

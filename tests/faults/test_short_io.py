@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway import BINARY
 from preload import obstacle
 
 E2E = Path(__file__).resolve().parents[1] / "e2e"
@@ -49,3 +50,18 @@ def test_the_rig_does_shorten_and_interrupt(shim):
     got = done.stdout.split()
     assert set(got) == {"EINTR", "100", *"1234567"}
     assert got.count("EINTR") > 20 and got.count("100") < 40
+
+
+def test_files_that_come_in_pieces_are_read_to_their_end(gateway, shim):
+    """The configuration, and both ends' tokens."""
+    token = gateway.directory / "token"
+    token.write_text("0123456789abcdef" * 4)
+    token.chmod(0o600)
+    env = shim("short_io", SHORT_IO_FILES="1")
+    gateway.env.update(env)
+    gateway.start(http={"token_file": str(token)})
+    done = subprocess.run([str(BINARY), "ls", "--token-file", str(token), "--json",
+                           "--url", "http://{}:{}".format(*gateway.http_address())],
+                          env={**os.environ, **env}, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    assert gateway.api.ask("/api/v1/devices").status == 401

@@ -7,7 +7,7 @@
  * the same bytes as ever.
  *
  * Regular files are left alone, for there a short write has another meaning; with
- * SHORT_IO_FILES set, reading them is shortened, too.
+ * SHORT_IO_FILES set, each read of them is shortened, too.
  *
  * libmicrohttpd waits for edges and takes a short count for a socket that is empty, or
  * full. The kernel keeps to that and we would not, so its calls are interrupted
@@ -29,7 +29,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum kind { ALONE, WHOLE, STREAM };
+enum kind { ALONE, WHOLE, STREAM, PIECES };
 
 static _Atomic unsigned turn;
 static bool with_files;
@@ -81,7 +81,7 @@ static enum kind kind_of(int fd, bool writes)
     if (S_ISREG(s.st_mode) && fd == STDERR_FILENO)
         return WHOLE; /* a log that might be a pipe as well */
     if (S_ISREG(s.st_mode))
-        return with_files && !writes ? STREAM : ALONE;
+        return with_files && !writes ? PIECES : ALONE;
     return (s.st_mode & S_IFMT) == 0 ? WHOLE : ALONE; /* eventfd, signalfd */
 }
 
@@ -112,7 +112,8 @@ static size_t allowance(enum kind kind, size_t asked, const void *caller)
     if (is_interrupted())
         return 0;
     n = dice();
-    if (kind == WHOLE || n % 4 == 0 || (at >= edges_begin && at < edges_end))
+    if (kind == WHOLE || (kind == STREAM && n % 4 == 0) ||
+        (at >= edges_begin && at < edges_end))
         return asked;
     n = 1 + (n >> 8) % 7;
     return asked < n ? asked : n;
@@ -182,7 +183,7 @@ ssize_t readv(int fd, const struct iovec *v, int count)
     enum kind kind = kind_of(fd, false);
 
     INTERRUPT_OR(kind, size);
-    if (kind != STREAM)
+    if (kind < STREAM)
         return real(fd, v, count);
     return real(fd, few, (int)cut(v, (size_t)count, size, few, 16));
 }
@@ -196,7 +197,7 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
     ssize_t n;
 
     INTERRUPT_OR(kind, size);
-    if (kind != STREAM)
+    if (kind < STREAM)
         return real(fd, message, flags);
     message->msg_iov = few;
     message->msg_iovlen = cut(whole, count, size, few, 16);
@@ -204,15 +205,6 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
     message->msg_iov = whole;
     message->msg_iovlen = count;
     return n;
-}
-
-/* Reading at a place is done with files alone. */
-ssize_t pread64(int fd, void *to, size_t size, off64_t at)
-{
-    REAL(ssize_t, pread64, int, void *, size_t, off64_t);
-
-    INTERRUPT_OR(with_files ? STREAM : ALONE, size);
-    return real(fd, to, size, at);
 }
 
 /* ---- writing ---- */
@@ -246,7 +238,7 @@ ssize_t writev(int fd, const struct iovec *v, int count)
     enum kind kind = kind_of(fd, true);
 
     INTERRUPT_OR(kind, size);
-    if (kind != STREAM)
+    if (kind < STREAM)
         return real(fd, v, count);
     return real(fd, few, (int)cut(v, (size_t)count, size, few, 16));
 }
@@ -260,7 +252,7 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     enum kind kind = kind_of(fd, true);
 
     INTERRUPT_OR(kind, size);
-    if (kind != STREAM)
+    if (kind < STREAM)
         return real(fd, message, flags);
     shorter.msg_iov = few;
     shorter.msg_iovlen = cut(message->msg_iov, message->msg_iovlen, size, few, 16);
