@@ -240,6 +240,8 @@ static const struct session_ops fake_ops = {
 
 /* ---- the gateway ---- */
 
+#define RIG_MAX 16
+
 static struct session_settings fake_settings;
 static struct listener fake_listener;
 static struct inbox orders_back;
@@ -282,6 +284,9 @@ static inline void pass(int64_t ms)
 
 /* ---- devices ---- */
 
+static int lines_open[RIG_MAX]; /* to devices; closed when the test ends */
+static size_t lines_count;
+
 static struct id fake_id(const char *text)
 {
     struct id id;
@@ -305,6 +310,8 @@ static inline int device(const char *id)
     int fd = relay_rig_accept(0, &fake_listener, 0);
     char line[80];
 
+    assert(lines_count < RIG_MAX);
+    lines_open[lines_count++] = fd;
     snprintf(line, sizeof(line), "L %s", id);
     say(fd, line);
     return fd;
@@ -327,15 +334,27 @@ static inline const char *heard(int fd)
     return out;
 }
 
-static inline void hang_up(int fd)
+/* Nobody notices yet. */
+static inline void drop_line(int fd)
 {
     close(fd);
+    for (size_t i = 0; i < lines_count; i++)
+        if (lines_open[i] == fd)
+            lines_open[i--] = lines_open[--lines_count];
+}
+
+static inline void hang_up(int fd)
+{
+    drop_line(fd);
     relay_rig_settle();
 }
 
 /* ---- orders ---- */
 
 static unsigned orders_done;
+/* Freed when the test ends; those on a stack are done with before. */
+static struct order *orders_sent[RIG_MAX];
+static size_t orders_count;
 
 static void order_done(struct trip *t)
 {
@@ -366,8 +385,18 @@ static inline void settle(void)
     take_back();
 }
 
+static inline void note_sent(struct order *o)
+{
+    for (size_t i = 0; i < orders_count; i++)
+        if (orders_sent[i] == o)
+            return;
+    assert(orders_count < RIG_MAX);
+    orders_sent[orders_count++] = o;
+}
+
 static inline void send_order(struct order *o)
 {
+    note_sent(o);
     o->trip.inbox = &orders_back;
     o->trip.done = order_done;
     commands_order(&relay_rig.group, o);
@@ -401,6 +430,9 @@ static inline void order_done_with(struct order *o)
         buf_fini(&o->views[i].answer);
     free(o->views);
     *o = (struct order){0};
+    for (size_t i = 0; i < orders_count; i++)
+        if (orders_sent[i] == o)
+            orders_sent[i--] = orders_sent[--orders_count];
 }
 
 /* "answered", "failed offline"; "not back", or an error's word. */
@@ -441,9 +473,14 @@ static inline const char *answer_of(const struct order *o)
 
 static inline int commands_rig_end(void **state)
 {
-    int rc = relay_rig_end(state);
+    int rc;
 
+    while (lines_count)
+        drop_line(lines_open[0]);
+    rc = relay_rig_end(state);
     take_back();
+    while (orders_count)
+        order_done_with(orders_sent[0]);
     inbox_fini(&orders_back);
     return rc;
 }

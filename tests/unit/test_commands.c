@@ -141,8 +141,6 @@ static void a_device_that_is_here_is_asked_and_answers(void **state)
     assert_string_equal(told(), "status >queued, status queued>sent, "
                                 "status sent>acknowledged, "
                                 "status acknowledged>answered");
-    order_done_with(&o);
-    hang_up(fd);
 }
 
 static void one_that_is_away_fails_at_once(void **state)
@@ -174,7 +172,6 @@ static void no_answer_in_time_expires_it_and_what_waits_is_never_sent(void **sta
     reply(fd, "A", 5, "late");
     assert_string_equal(state_of(o.view.ticket), "expired no_answer");
     assert_int_equal(totals().stray, 1);
-    hang_up(fd);
 }
 
 static void the_end_of_the_connection_ends_what_has_no_ttl(void **state)
@@ -193,10 +190,10 @@ static void the_end_of_the_connection_ends_what_has_no_ttl(void **state)
 
 static void what_cannot_be_said_is_refused_with_a_reason(void **state)
 {
-    int fd = device("T1");
     static struct order o;
 
     (void)state;
+    device("T1");
     ask(&o, "T1", "dance", 0);
     EXPECT(&o, "notfound");
     assert_string_equal(o.why, "no command `dance`");
@@ -206,7 +203,6 @@ static void what_cannot_be_said_is_refused_with_a_reason(void **state)
     EXPECT(&o, "invalid");
     assert_string_equal(o.why, "`only_if`: its profile has no state `asleep`");
     assert_int_equal(totals().tickets, 0);
-    hang_up(fd);
 }
 
 static void a_refusal_fails_it_and_shows_what_was_said(void **state)
@@ -220,8 +216,6 @@ static void a_refusal_fails_it_and_shows_what_was_said(void **state)
     reply(fd, "R", 5, "no");
     EXPECT(&o, "failed refused");
     assert_string_equal(answer_of(&o), "no");
-    order_done_with(&o);
-    hang_up(fd);
 }
 
 static void an_id_in_two_protocols_must_be_told_apart(void **state)
@@ -249,7 +243,6 @@ static void an_id_in_two_protocols_must_be_told_apart(void **state)
     o.id_count = 2;
     send_order(&o);
     EXPECT(&o, "exists");
-    hang_up(fd);
 }
 
 /* ---- in turn ---- */
@@ -280,7 +273,6 @@ static void one_at_a_time_in_order(void **state)
                             ((const char *[]){"a", "b", "c", "d"})[i]);
         order_done_with(&o[i]);
     }
-    hang_up(fd);
 }
 
 static void an_answer_counts_for_its_serial_alone(void **state)
@@ -303,10 +295,6 @@ static void an_answer_counts_for_its_serial_alone(void **state)
     reply_to(fd, "A", 5, serials[0], "a");
     assert_string_equal(answer_of(&a), "a");
     assert_string_equal(answer_of(&b), "b");
-    order_done_with(&a);
-    order_done_with(&b);
-    hang_up(fd);
-    hang_up(other);
 }
 
 static void those_whose_answers_look_alike_go_one_by_one(void **state)
@@ -358,7 +346,6 @@ static void serials_wrap_and_leave_out_the_prescribed_one(void **state)
             errands_find(r->commands, relay_rig_device(r, &id))->serial = 65530;
     }
     assert_true(before > 16 && before < 60);
-    hang_up(fd);
 }
 
 /* ---- again ---- */
@@ -396,7 +383,6 @@ static void it_is_sent_again_after_t_and_2t_then_the_next_has_its_turn(void **st
     reply_to(fd, "A", 5, serial, "at last");
     assert_string_equal(state_of(o.view.ticket), "answered");
     assert_int_equal(totals().repeated, 3);
-    hang_up(fd);
 }
 
 static void a_preliminary_answer_will_do_if_nothing_follows(void **state)
@@ -430,9 +416,6 @@ static void a_preliminary_answer_will_do_if_nothing_follows(void **state)
         assert_string_equal(answer_of(&look), "proper");
         order_done_with(&look);
     }
-    order_done_with(&proper);
-    order_done_with(&alone);
-    hang_up(fd);
 }
 
 static void packages_are_sent_again_when_the_device_asks(void **state)
@@ -460,8 +443,6 @@ static void packages_are_sent_again_when_the_device_asks(void **state)
     messages(fd);
     reply_to(fd, "A", 8, serials[0] + 2, "the last one's serial");
     EXPECT(&o, "answered");
-    order_done_with(&o);
-    hang_up(fd);
 }
 
 /* ---- durable ---- */
@@ -485,7 +466,6 @@ static void with_a_ttl_it_waits_for_its_device(void **state)
     HEARS(fd, "5");
     reply(fd, "A", 5, "here");
     assert_string_equal(state_of(o.view.ticket), "answered");
-    hang_up(fd);
 }
 
 static void it_is_sent_again_with_its_serial_on_the_next_connection(void **state)
@@ -506,8 +486,6 @@ static void it_is_sent_again_with_its_serial_on_the_next_connection(void **state
     reply(fd, "A", 5, "x");
     EXPECT(&o, "answered");
     assert_int_equal(o.view.sendings, 2);
-    order_done_with(&o);
-    hang_up(fd);
 }
 
 static void a_taken_over_connection_answers_no_more(void **state)
@@ -529,9 +507,6 @@ static void a_taken_over_connection_answers_no_more(void **state)
     reply(fd, "A", 5, "from the new one");
     EXPECT(&kept, "answered");
     assert_string_equal(answer_of(&kept), "from the new one");
-    order_done_with(&kept);
-    close(old);
-    hang_up(fd);
 }
 
 static void a_late_answer_completes_what_had_a_ttl(void **state)
@@ -551,7 +526,6 @@ static void a_late_answer_completes_what_had_a_ttl(void **state)
     assert_int_equal(totals().late, 1);
     restart();
     assert_string_equal(state_of(o.view.ticket), "answered");
-    close(fd);
 }
 
 static void tickets_outlive_a_restart_and_a_kill(void **state)
@@ -569,7 +543,7 @@ static void tickets_outlive_a_restart_and_a_kill(void **state)
     HEARS(fd, "5");
     serial = serials[0];
     kill_and_restart();
-    close(fd);
+    drop_line(fd);
     assert_string_equal(state_of(over.view.ticket), "answered");
     assert_int_equal(totals().queued, 2);
     restart();
@@ -580,10 +554,9 @@ static void tickets_outlive_a_restart_and_a_kill(void **state)
     HEARS(fd, "4");
     reply(fd, "A", 4, "x");
     restart();
-    close(fd);
+    drop_line(fd);
     assert_int_equal(totals().tickets, 3);
     assert_int_equal(totals().queued, 0);
-    order_done_with(&over);
 }
 
 static void restart_with(const struct listener *listeners, size_t count)
@@ -619,7 +592,7 @@ static void a_ticket_knows_its_listener_by_name(void **state)
     ask(&over, "T1", "status", DAY);
     HEARS(fd, "5");
     reply(fd, "A", 5, "done");
-    close(fd);
+    drop_line(fd);
     ask(&waiting, "T1", "on", DAY);
     two[0] = two[1] = fake_listener;
     two[0].name = "others";
@@ -637,7 +610,6 @@ static void a_ticket_knows_its_listener_by_name(void **state)
     assert_int_equal(listener_of(over.view.ticket), 0);
     assert_int_equal(listener_of(waiting.view.ticket), 0);
     assert_string_equal(state_of(waiting.view.ticket), "cancelled");
-    order_done_with(&over);
 }
 
 static void what_expired_meanwhile_is_never_sent(void **state)
@@ -664,7 +636,6 @@ static void what_expired_meanwhile_is_never_sent(void **state)
     HEARS(fd, "");
     assert_string_equal(state_of(o.view.ticket), "expired unsent");
     assert_string_equal(state_of(unsent.view.ticket), "expired unsent");
-    hang_up(fd);
 }
 
 static void not_before_its_time(void **state)
@@ -684,8 +655,6 @@ static void not_before_its_time(void **state)
     HEARS(fd, "");
     wait_a_while(1);
     HEARS(fd, "5");
-    order_done_with(&now);
-    hang_up(fd);
 }
 
 /* ---- the disk fails ---- */
@@ -707,8 +676,6 @@ static void without_a_disk_nothing_durable_is_promised(void **state)
     HEARS(fd, "5");
     reply(fd, "A", 5, "x");
     EXPECT(&o, "answered");
-    order_done_with(&o);
-    hang_up(fd);
 }
 
 static void an_answer_is_not_told_before_it_is_durable(void **state)
@@ -736,7 +703,6 @@ static void an_answer_is_not_told_before_it_is_durable(void **state)
     assert_string_equal(state_of(o.view.ticket), "answered");
     kill_and_restart();
     assert_string_equal(state_of(o.view.ticket), "answered");
-    close(fd);
 }
 
 static void a_wait_that_ends_before_the_disk_is_done_is_answered_by_it(void **state)
@@ -840,8 +806,6 @@ static void a_device_that_does_not_tell_its_state_does_not_block_others(void **s
     HEARS(fd, "5"); /* it is asked once more */
     reply(fd, "A", 5, "5");
     HEARS(fd, "4");
-    order_done_with(&next);
-    hang_up(fd);
 }
 
 static void while_it_is_asked_it_is_unsent(void **state)
@@ -866,7 +830,6 @@ static void while_it_is_asked_it_is_unsent(void **state)
     reply(fd, "A", 5, "5");
     HEARS(fd, "");
     assert_int_equal(totals().stray, 1);
-    hang_up(fd);
 }
 
 /* ---- taken back ---- */
@@ -901,7 +864,6 @@ static void an_unsent_one_can_be_cancelled(void **state)
     EXPECT(&cancel, "notfound");
     kill_and_restart();
     assert_string_equal(state_of(waiting.view.ticket), "cancelled");
-    close(fd);
 }
 
 static void a_newer_command_takes_the_place_of_an_unsent_one(void **state)
@@ -932,7 +894,6 @@ static void a_newer_command_takes_the_place_of_an_unsent_one(void **state)
     HEARS(fd, "4");
     send_order(&fresh); /* one that was sent stays */
     assert_int_equal(totals().superseded, 1);
-    hang_up(fd);
 }
 
 static void what_was_superseded_is_not_sent_after_a_kill(void **state)
@@ -963,7 +924,6 @@ static void what_was_superseded_is_not_sent_after_a_kill(void **state)
     reply(fd, "A", 4, "x");
     HEARS(fd, "");
     assert_string_equal(state_of(old.view.ticket), "superseded");
-    hang_up(fd);
 }
 
 /* ---- once ---- */
@@ -992,7 +952,7 @@ static void a_key_makes_a_call_safe_to_repeat(void **state)
     order_done_with(&o);
     order_done_with(&again);
     kill_and_restart();
-    close(fd);
+    drop_line(fd);
     order_command(&again, "T1", "status");
     again.ttl_ms = HOUR;
     strcpy(again.key, "k");
@@ -1033,7 +993,6 @@ static void who_asks_in_the_first_turn_is_answered(void **state)
     send_order(&again);
     EXPECT(&again, "queued");
     assert_int_equal(again.view.ticket, made);
-    order_done_with(&again);
 }
 
 /* ---- looking ---- */
@@ -1067,7 +1026,6 @@ static void a_list_has_the_newest_first(void **state)
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(list.views[i].ticket, o[4 - i].view.ticket);
     order_done_with(&list);
-    hang_up(fd);
 }
 
 /* 20 answers of 64 KiB: the newest 16 are in it. */
@@ -1105,7 +1063,6 @@ static void a_list_has_only_so_many_bytes_of_answers(void **state)
         assert_int_equal(buf_used(&v->answer), i < 16 ? sizeof(body) : 0);
     }
     order_done_with(&list);
-    hang_up(fd);
 }
 
 static void who_waits_for_a_ticket_is_told_when_it_is_over(void **state)
@@ -1130,8 +1087,6 @@ static void who_waits_for_a_ticket_is_told_when_it_is_over(void **state)
     HEARS(fd, "5");
     reply(fd, "A", 5, "x");
     EXPECT(&patient, "answered");
-    order_done_with(&patient);
-    hang_up(fd);
 }
 
 /* ---- bounds ---- */
@@ -1173,7 +1128,6 @@ static void the_oldest_that_are_over_make_room(void **state)
     }
     assert_int_equal(totals().tickets, 1000);
     assert_string_equal(state_of(first), "notfound");
-    hang_up(fd);
 }
 
 static void what_is_over_is_remembered_for_a_while(void **state)
@@ -1193,7 +1147,6 @@ static void what_is_over_is_remembered_for_a_while(void **state)
     assert_int_equal(totals().tickets, 0);
     settle();
     assert_int_equal(ledger_stats(relay_rig.ledger).records, 0);
-    order_done_with(&o);
 }
 
 static void a_device_with_open_tickets_is_not_forgotten(void **state)
@@ -1239,10 +1192,9 @@ static void memory_that_is_out_while_sending_ends_the_connection(void **state)
     sends_to_fail = 1;
     ask(&kept, "T1", "on", HOUR);
     assert_string_equal(messages(fd), "");
-    close(fd);
+    drop_line(fd);
     fd = device("T1");
     HEARS(fd, "4");
-    hang_up(fd);
 }
 
 static void when_the_gateway_ends_all_who_wait_are_told(void **state)
@@ -1270,7 +1222,6 @@ static void when_the_gateway_ends_all_who_wait_are_told(void **state)
     reply_to(fd, "A", 5, serials[1], "in the last moment");
     restart();
     assert_string_equal(state_of(durable.view.ticket), "answered");
-    close(fd);
 }
 
 static void a_damaged_record_is_left_out(void **state)
