@@ -163,6 +163,34 @@ static void before_writes(struct part *p)
         errands_advance(k, CONTAINER_OF(at, struct errands, arrived));
 }
 
+static void cut_sent(struct commands *k, struct ticket *t)
+{
+    ticket_leave_slot(t);
+    if (t->has_answer) {
+        ticket_end(k, t, TICKET_ANSWERED, TICKET_BY_NONE);
+    } else if (!t->is_durable) {
+        ticket_end(k, t, TICKET_FAILED, TICKET_BY_DISCONNECTED);
+    } else {
+        ticket_place(k, t, PLACE_WAITING);
+        ticket_enter(k, t, TICKET_QUEUED, TICKET_BY_NONE);
+    }
+}
+
+static void cut_all(struct commands *k, struct errands *e)
+{
+    if (e->asking)
+        ticket_leave_slot(e->asking);
+    LIST_FOREACH_SAFE (&e->in[PLACE_SENT], at) {
+        struct ticket *t = ticket_at(at);
+
+        cut_sent(k, t);
+        ticket_arm(k, t);
+    }
+    LIST_FOREACH_SAFE (&e->in[PLACE_WAITING], at)
+        if (!ticket_at(at)->is_durable)
+            ticket_end(k, ticket_at(at), TICKET_FAILED, TICKET_BY_DISCONNECTED);
+}
+
 static void on_detached(struct part *p, struct terminal *t)
 {
     struct commands *k = commands_at(p);
@@ -174,7 +202,7 @@ static void on_detached(struct part *p, struct terminal *t)
     if (link_is_on_list(&e->arrived))
         list_remove(&k->arrived, &e->arrived);
     if (!k->is_ending)
-        errands_cut(k, e);
+        cut_all(k, e);
 }
 
 static bool needs(const struct part *p, const struct terminal *t)

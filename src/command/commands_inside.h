@@ -219,8 +219,6 @@ void ticket_arm(struct commands *k, struct ticket *t);
 
 /* Sends what may be sent. */
 void errands_advance(struct commands *k, struct errands *e);
-/* Its connection ended. */
-void errands_cut(struct commands *k, struct errands *e);
 uint16_t errands_new_serial(const struct commands *k, struct errands *e,
                             uint16_t listener, uint16_t count);
 

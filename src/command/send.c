@@ -326,33 +326,3 @@ bool commands_resend(struct relay *r, struct terminal *terminal, uint16_t first,
     }
     return false;
 }
-
-/* ---- the connection ended ---- */
-
-static void cut_sent(struct commands *k, struct ticket *t)
-{
-    ticket_leave_slot(t);
-    if (t->has_answer) {
-        ticket_end(k, t, TICKET_ANSWERED, TICKET_BY_NONE);
-    } else if (!t->is_durable) {
-        ticket_end(k, t, TICKET_FAILED, TICKET_BY_DISCONNECTED);
-    } else {
-        ticket_place(k, t, PLACE_WAITING);
-        ticket_enter(k, t, TICKET_QUEUED, TICKET_BY_NONE);
-    }
-}
-
-void errands_cut(struct commands *k, struct errands *e)
-{
-    if (e->asking)
-        ticket_leave_slot(e->asking);
-    LIST_FOREACH_SAFE (&e->in[PLACE_SENT], at) {
-        struct ticket *t = ticket_at(at);
-
-        cut_sent(k, t);
-        ticket_arm(k, t);
-    }
-    LIST_FOREACH_SAFE (&e->in[PLACE_WAITING], at)
-        if (!ticket_at(at)->is_durable)
-            ticket_end(k, ticket_at(at), TICKET_FAILED, TICKET_BY_DISCONNECTED);
-}

@@ -1,11 +1,8 @@
-#include "supervisor/supervisor.h"
+#include "supervisor/supervisor_inside.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "supervisor/datadir.h"
-#include "supervisor/identity.h"
 #include "supervisor/notify.h"
-#include "supervisor/relay.h"
-#include "supervisor/ward.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -18,34 +15,7 @@
 
 #define LOOK_MS 500 /* between two looks at the children */
 
-enum phase { SERVING, REPLACING, ENDING };
-
-struct supervisor {
-    const struct supervisor_plan *plan;
-    const struct supervisor_ops *ops;
-    void *user;
-    struct identity identity;
-    int lock;
-    struct sockets sockets;
-    struct relay relay;
-    struct lines lines;
-    int signal_fd;
-    struct restart *restarts; /* by crew */
-    struct ward *wards;       /* the first is the worker's */
-    size_t ward_count;
-
-    enum phase phase;
-    pid_t announced; /* the worker of which systemd knows that it is ready; or 0 */
-    bool ended;
-    int exit_status;
-};
-
 /* ---- the children ---- */
-
-static struct ward *worker_of(const struct supervisor *s)
-{
-    return &s->wards[0];
-}
 
 static void free_wards(struct supervisor *s)
 {
@@ -103,7 +73,7 @@ static bool all_are_over(const struct supervisor *s)
     return true;
 }
 
-static void end_wards(struct supervisor *s, int64_t now_ms)
+void supervisor_end_wards(struct supervisor *s, int64_t now_ms)
 {
     for (size_t i = 0; i < s->ward_count; i++)
         ward_end(&s->wards[i], s->plan->drain_timeout_ms, now_ms);
@@ -136,7 +106,7 @@ static void act_on_endings(struct supervisor *s, int64_t now_ms)
     if (s->phase == SERVING && worker_of(s)->phase == WARD_OVER) {
         s->phase = ENDING; /* there is no gateway without it */
         s->exit_status = 1;
-        end_wards(s, now_ms);
+        supervisor_end_wards(s, now_ms);
     }
     if (s->phase == SERVING) {
         close_deserted(s);
@@ -190,27 +160,10 @@ static void on_end_signal(struct supervisor *s, int64_t now_ms)
     notify_send("STOPPING=1");
     s->phase = ENDING;
     s->exit_status = 0;
-    end_wards(s, now_ms);
+    supervisor_end_wards(s, now_ms);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-/* What is fixed for the life of this process. */
-static bool keeps_home(const struct supervisor *s, const struct supervisor_plan *next)
-{
-    if (same_text(s->plan->data_dir, next->data_dir) &&
-        same_text(s->plan->user, next->user))
-        return true;
-    log_error(SUPERVISOR,
-              "holdfast reload refused reason=needs_restart: data_dir and user cannot "
-              "change while the gateway runs");
-    return false;
-}
-
-static void log_listeners(const struct supervisor *s)
+void supervisor_log_listeners(const struct supervisor *s)
 {
     char text[SOCKETS_TEXT_MAX];
 
@@ -220,76 +173,10 @@ static void log_listeners(const struct supervisor *s)
                  sockets_text(s->sockets.fds[i], text, sizeof(text)));
 }
 
-static void adopt_plan(struct supervisor *s, const struct supervisor_plan *plan)
+void supervisor_adopt(struct supervisor *s, const struct supervisor_plan *plan)
 {
     s->plan = plan;
     log_setup((enum log_level)plan->log_level, plan->log_topics);
-}
-
-/* The crews are the same as before. */
-static void adopt_limits(struct supervisor *s)
-{
-    for (unsigned crew = 0; crew < s->plan->crew_count; crew++) {
-        s->restarts[crew].max = s->plan->max_restarts;
-        s->restarts[crew].max_delay_ms = s->plan->max_restart_delay_ms;
-    }
-}
-
-/* The children that run go on, and log as the new plan wants. */
-static void keep_wards(struct supervisor *s)
-{
-    adopt_limits(s);
-    log_info(SUPERVISOR, "holdfast reload done worker=kept");
-    for (size_t i = 0; i < s->ward_count; i++) {
-        struct ward *w = &s->wards[i];
-
-        w->vital->log_level = s->plan->log_level;
-        w->vital->log_topics = s->plan->log_topics;
-        if (w->pid)
-            kill(w->pid, SIGUSR1);
-    }
-    if (s->announced)
-        notify_send("READY=1");
-}
-
-static void replace_wards(struct supervisor *s, int64_t now_ms)
-{
-    log_info(SUPERVISOR, "holdfast reload done worker=replaced");
-    log_listeners(s);
-    s->announced = 0;
-    s->phase = REPLACING;
-    end_wards(s, now_ms);
-}
-
-static void on_reload_signal(struct supervisor *s, int64_t now_ms)
-{
-    const struct supervisor_plan *former = s->plan;
-    const struct supervisor_plan *next;
-    bool same;
-
-    if (s->phase == ENDING)
-        return;
-    if (!(next = s->ops->reload(s->user))) {
-        log_error(SUPERVISOR,
-                  "holdfast reload failed: the former settings stay in force");
-        return;
-    }
-    if (!keeps_home(s, next) ||
-        sockets_hold(&s->sockets, next->listeners, next->listener_count) < 0) {
-        log_error(SUPERVISOR,
-                  "holdfast reload failed: the former settings stay in force");
-        s->ops->discard(s->user, next);
-        return;
-    }
-    notify_reloading();
-    same = s->phase == SERVING && worker_of(s)->phase == WARD_SERVING &&
-           s->ops->is_same_work(former, next);
-    adopt_plan(s, next);
-    s->ops->discard(s->user, former);
-    if (same)
-        keep_wards(s);
-    else
-        replace_wards(s, now_ms);
 }
 
 static void read_signals(struct supervisor *s, int64_t now_ms)
@@ -303,7 +190,7 @@ static void read_signals(struct supervisor *s, int64_t now_ms)
             on_end_signal(s, now_ms);
             break;
         case SIGHUP:
-            on_reload_signal(s, now_ms);
+            supervisor_reload(s, now_ms);
             break;
         default:
             break; /* SIGCHLD only wakes us */
@@ -404,11 +291,11 @@ int supervisor_run(const struct supervisor_plan *plan, const struct supervisor_o
     };
     int rc;
 
-    adopt_plan(&s, plan);
+    supervisor_adopt(&s, plan);
     if ((rc = prepare(&s)) < 0) {
         log_error(SUPERVISOR, "holdfast failed to start reason=%s", err_word(rc));
     } else {
-        log_listeners(&s);
+        supervisor_log_listeners(&s);
         look_after_wards(&s, clock_mono_ms());
         loop(&s);
         log_info(SUPERVISOR, "holdfast ended status=%d", s.exit_status);
