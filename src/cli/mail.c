@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "config/config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -50,17 +51,19 @@ static bool has_store(const struct command *c)
     return has;
 }
 
-/* A running gateway holds this lock. If none does and `keep`, we hold it to our end. */
-static bool gateway_runs(const struct command *c, bool keep)
+/* A running gateway holds this lock. If none does and `keep`, we hold it to our end.
+ * OK; ERR_NOMEM, ERR_IO: that cannot be told. */
+static int find_gateway(const struct command *c, bool keep, bool *runs)
 {
     char *path = path_in(c, "lock");
     int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
-    bool runs = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
+    int rc = !path ? ERR_NOMEM : fd < 0 && errno != ENOENT ? ERR_IO : OK;
 
+    *runs = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
     if (fd >= 0 && !keep)
         close(fd);
     free(path);
-    return runs;
+    return rc;
 }
 
 static const struct verb {
@@ -76,7 +79,8 @@ static const struct verb {
 
 static int run(struct command *c, const struct verb *verb, uint64_t total_bytes)
 {
-    bool runs = gateway_runs(c, verb->writes);
+    bool runs;
+    int rc = find_gateway(c, verb->writes, &runs);
     struct store_conf conf = {
         .kind = &mailbox_store,
         .dir = c->dir,
@@ -84,10 +88,11 @@ static int run(struct command *c, const struct verb *verb, uint64_t total_bytes)
         .check = !runs, /* a running one did that when it started */
         .total_bytes = total_bytes,
     };
-    int rc;
 
-    if (!has_store(c))
+    if (rc == OK && !has_store(c))
         return complain("there is no mailbox in %s", c->dir);
+    if (rc < 0 && verb->writes)
+        return complain("cannot tell whether a gateway runs: %s", err_text(rc));
     if (runs && verb->writes)
         return complain("a gateway uses %s: stop it, purge, and start it again",
                         c->dir);
@@ -110,9 +115,11 @@ static int usage_error(const char *why)
 static int run_in_dir(struct command *c, const struct verb *verb, const char *file)
 {
     struct config *config = NULL;
-    int status;
+    int status, rc = config_load(file, stderr, &config);
 
-    if (config_load(file, stderr, &config) < 0)
+    if (rc == ERR_NOMEM)
+        return complain("%s", err_text(rc));
+    if (rc < 0)
         return EXIT_FAILURE;
     if (!c->dir)
         c->dir = config->data_dir;
