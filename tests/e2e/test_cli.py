@@ -474,6 +474,7 @@ def test_a_token_is_read_from_a_file(api, tmp_path):
     assert "No such file" in refused(api, "ls", "--token-file", str(tmp_path / "none"))
 
 
+@pytest.mark.whole_io("libcurl's TLS stays where an interrupted call has left it")
 def test_a_certificate_that_nobody_here_trusts_is_refused(api, tmp_path):
     if not shutil.which("openssl"):
         pytest.skip("needs openssl for a certificate")
