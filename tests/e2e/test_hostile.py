@@ -43,6 +43,39 @@ def test_a_stranger_is_sent_away(gateway, stranger):
     b.expect(1, b"business as usual")
 
 
+PORTS = {"vehicles": "jt808", "clients": "heartbeat", "answers": "nbnet", "devices": "device"}
+
+
+@pytest.mark.parametrize("port", PORTS)
+def test_a_stranger_is_sent_away_from_every_port(gateway, port):
+    """One frame of the right kind in the body of a request is not acted upon either."""
+    options = {"logic": "echo"} if port == "answers" else {"register_timeout": "1s"}
+    gateway.listen(port, protocol=PORTS[port], read_timeout="1s", **options).start()
+    worker = gateway.worker_pid()
+    strangers = dict(STRANGERS, random=random.Random(5).randbytes(65536), one=b"G")
+    if port in ("devices", "answers"):
+        del strangers["device" if port == "devices" else "nbnet"]  # is at home there
+    guests = []
+    for sent in strangers.values():
+        guest = socket.create_connection(gateway.address(port), 20)
+        try:
+            guest.sendall(sent)
+        except ConnectionError:
+            pass
+        guests.append(guest)
+    for guest in guests:
+        try:
+            while guest.recv(65536):  # an answer is one to them all: go away
+                pass
+        except ConnectionResetError:
+            pass
+        guest.close()
+    assert gateway.api.devices() == []
+    gateway.wait_log("closed", count=len(strangers))
+    assert len(gateway.log_lines("closed")) == len(strangers)
+    assert gateway.worker_pid() == worker
+
+
 def test_one_wrong_byte_is_enough_to_go(gateway):
     gateway.start()
     guest = gateway.terminal()

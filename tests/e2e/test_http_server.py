@@ -3,6 +3,7 @@ peers that mean no good. What it answers is in the tests of the API."""
 
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -472,6 +473,25 @@ def test_only_the_token_opens(gateway):
     assert answer.headers["WWW-Authenticate"] == "Bearer"
     assert TOKEN not in gateway.log(whole=True)
     assert TOKEN not in gateway.command("-t", "-c", gateway.config_file).stdout
+
+
+def test_without_the_token_there_is_nothing_to_be_had(gateway):
+    """On no path and by no method; who guesses in vain is told to wait, no more."""
+    gateway.start(http={"token_file": write_token(gateway)})
+    with Raw(gateway) as raw:
+        answer = raw.send(get("/api/v1/openapi.json", bearer(TOKEN))).answer()
+    paths = [re.sub(r"\{\w+\}", "1", path) for path in json.loads(answer.body)["paths"]]
+    assert len(paths) > 15
+    tried = [(method, path) for path in (*paths, "/", "/list/", "/turnon/1", "/nowhere")
+             for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
+             if path != "/healthz"]
+    for n, (method, path) in enumerate(tried):
+        for headers in ((), (bearer("x" * len(TOKEN)),), (bearer(""),)):
+            with Raw(gateway, f"127.0.{n // 250 + 1}.{n % 250 + 1}") as raw:
+                raw.send(request(f"{method} {path} HTTP/1.1", *headers))
+                answer = raw.answer(method)
+            assert answer.status == 401, (method, path, headers, answer)
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 def test_whoever_guesses_tokens_has_to_wait(gateway):
