@@ -1,6 +1,7 @@
 #include "cli/api_inside.h"
 
 #include "base/clock.h"
+#include "base/json_read.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -286,15 +287,18 @@ int api_delete(struct api *api, const struct api_path *path, json_t **out)
 int api_post(struct api *api, const struct api_path *path, const json_t *body,
              const char *key, json_t **out)
 {
-    char *text = json_dumps(body, JSON_COMPACT);
     CURLcode code = CURLE_OUT_OF_MEMORY;
+    struct buf text = {0};
 
     begin_call(api, path, NULL);
     api->key = key;
-    if ((api->sent = text))
+    if (json_print(body, SIZE_MAX, &text) == OK &&
+        buf_try_append(&text, slice_of("", 1)) == OK) {
+        api->sent = (const char *)buf_peek(&text).data;
         code = transfer(api, "POST", path);
+    }
     api->sent = api->key = NULL;
-    free(text);
+    buf_fini(&text);
     return finish_document(api, code, out);
 }
 
