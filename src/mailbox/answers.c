@@ -239,8 +239,9 @@ void mailbox_on_answer(struct parcel *parcel, void *receiver)
             break;
         }
     }
-    batch_clear(batch);
-    list_append(&box->spare_batches, &batch->link);
+    batch_clear(batch, BOX_SPARE_BYTES - box->spare_bytes);
+    box->spare_bytes += batch_memory(batch);
+    list_prepend(&box->spare_batches, &batch->link);
     box->unanswered--;
     box_note_congestion(box);
 }

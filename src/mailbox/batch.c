@@ -2,9 +2,7 @@
 
 #include <stdlib.h>
 
-#define FIRST_OPS  64
-#define KEEP_OPS   4096u
-#define KEEP_BYTES (8u << 20)
+#define FIRST_OPS 64
 
 struct mail_batch *batch_new(struct mailbox *box, struct inbox *home,
                              parcel_open *answered)
@@ -19,6 +17,15 @@ struct mail_batch *batch_new(struct mailbox *box, struct inbox *home,
     return b;
 }
 
+static void free_memory(struct mail_batch *b)
+{
+    buf_fini(&b->bytes);
+    buf_fini(&b->reads);
+    free(b->ops);
+    b->ops = NULL;
+    b->room = 0;
+}
+
 void batch_free(struct mail_batch **batch)
 {
     struct mail_batch *b = *batch;
@@ -26,27 +33,23 @@ void batch_free(struct mail_batch **batch)
     *batch = NULL;
     if (!b)
         return;
-    buf_fini(&b->bytes);
-    buf_fini(&b->reads);
-    free(b->ops);
+    free_memory(b);
     free(b);
 }
 
-void batch_clear(struct mail_batch *batch)
+size_t batch_memory(const struct mail_batch *batch)
+{
+    return batch->bytes.size + batch->reads.size + batch->room * sizeof(*batch->ops);
+}
+
+void batch_clear(struct mail_batch *batch, size_t keep)
 {
     batch->count = 0;
     batch->charge = 0;
     buf_clear(&batch->bytes);
     buf_clear(&batch->reads);
-    if (batch->bytes.size > KEEP_BYTES)
-        buf_fini(&batch->bytes);
-    if (batch->reads.size > KEEP_BYTES)
-        buf_fini(&batch->reads);
-    if (batch->room > KEEP_OPS) {
-        free(batch->ops);
-        batch->ops = NULL;
-        batch->room = 0;
-    }
+    if (batch_memory(batch) > keep)
+        free_memory(batch);
 }
 
 struct mail_op *batch_try_op(struct mail_batch *batch, enum mail_op_kind kind)

@@ -64,8 +64,11 @@ MUST_CHECK struct mail_batch *batch_new(struct mailbox *box, struct inbox *home,
                                         parcel_open *answered);
 void batch_free(struct mail_batch **batch);
 
-/* Empties it; memory beyond the usual is given back. */
-void batch_clear(struct mail_batch *batch);
+/* The bytes that it has room for. */
+size_t batch_memory(const struct mail_batch *batch);
+
+/* Empties it; gives its memory back if that is more than `keep`. */
+void batch_clear(struct mail_batch *batch, size_t keep);
 
 static inline bool batch_is_full(const struct mail_batch *batch)
 {

@@ -26,11 +26,16 @@ struct mail_held {
     uint8_t record[]; /* encoded, not sealed */
 };
 
+/* While the disk is slow there is a batch for each turn of the loop; later each of them
+ * would grow to the size of the largest. */
+#define BOX_SPARE_BYTES ((size_t)8 << 20)
+
 struct mailbox {
     struct mailbox_conf conf;
     struct mail_gauges *gauges;
-    struct mail_batch *batch; /* being filled; NULL: none begun */
-    struct list spare_batches;
+    struct mail_batch *batch;  /* being filled; NULL: none begun */
+    struct list spare_batches; /* the last one used is the next */
+    size_t spare_bytes;        /* what these have room for; at most BOX_SPARE_BYTES */
     struct mail_batch *all_batches;
     size_t unanswered;
     struct list bodies;       /* of queues that are not idle */

@@ -70,6 +70,7 @@ struct mail_batch *box_try_batch(struct mailbox *box)
 
         if (k) {
             box->batch = CONTAINER_OF(k, struct mail_batch, link);
+            box->spare_bytes -= batch_memory(box->batch);
         } else if ((box->batch = batch_new(box, box->conf.inbox, mailbox_on_answer))) {
             box->batch->next_of_box = box->all_batches;
             box->all_batches = box->batch;

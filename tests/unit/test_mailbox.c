@@ -373,6 +373,22 @@ static void many_returned_before_many_waiting_take_linear_time(void **state)
     entries_fini(&q.entries);
 }
 
+static void what_batches_keep_is_bounded(void **state)
+{
+    size_t kept = 0;
+
+    (void)state;
+    for (uint64_t n = 1; n <= 3000; n++) {
+        assert_int_equal(rig_append(0, n, MAIL_RETURNED), OK);
+        mailbox_flush(rig.box); /* the disk is slow: one batch more */
+    }
+    rig_turn();
+    for (struct mail_batch *b = rig.box->all_batches; b; b = b->next_of_box)
+        kept += batch_memory(b);
+    assert_int_equal(kept, rig.box->spare_bytes);
+    assert_in_range(kept, BOX_SPARE_BYTES / 2, BOX_SPARE_BYTES);
+}
+
 int main(void)
 {
 #define RIGGED(test) cmocka_unit_test_setup_teardown(test, rig_start, rig_stop)
@@ -395,6 +411,7 @@ int main(void)
         RIGGED(a_clock_that_jumps_expires_nothing),
         RIGGED(a_purge_takes_all_also_what_is_under_way),
         RIGGED(a_damaged_record_is_reported_and_never_delivered),
+        RIGGED(what_batches_keep_is_bounded),
         cmocka_unit_test(many_returned_before_many_waiting_take_linear_time),
     };
 
