@@ -1,35 +1,13 @@
 #include "config/value.h"
 #include "base/address.h"
 #include "base/hex.h"
+#include "config/amount.h"
 #include "config/suggest.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
-struct unit {
-    const char *word;
-    uint64_t factor;
-    bool is_other_word; /* read, not told: for the one before it */
-};
-
-static const struct unit no_units[] = {{.word = NULL}};
-
-static const struct unit durations[] = {
-    {"ms", 1, false},   {"s", 1000, false},    {"min", 60000, false},
-    {"m", 60000, true}, {"h", 3600000, false}, {"d", 86400000, false},
-    {.word = NULL},
-};
-
-static const struct unit sizes[] = {
-    {"KiB", 1ull << 10, false},
-    {"MiB", 1ull << 20, false},
-    {"GiB", 1ull << 30, false},
-    {"TiB", 1ull << 40, false},
-    {.word = NULL},
-};
-
-PRINTF(2, 3) static int complain(struct value_error *error, const char *format, ...)
+int value_complain(struct value_error *error, const char *format, ...)
 {
     va_list args;
 
@@ -37,76 +15,6 @@ PRINTF(2, 3) static int complain(struct value_error *error, const char *format, 
     vsnprintf(error->what, sizeof(error->what), format, args);
     va_end(args);
     return ERR_INVALID;
-}
-
-static const struct unit *units_of(enum schema_type type)
-{
-    return type == SCHEMA_DURATION ? durations : type == SCHEMA_SIZE ? sizes : no_units;
-}
-
-static const char *noun_of(enum schema_type type)
-{
-    switch (type) {
-    case SCHEMA_DURATION:
-        return "a duration";
-    case SCHEMA_SIZE:
-        return "a size";
-    case SCHEMA_COUNT:
-        return "a whole number";
-    default:
-        return "a value";
-    }
-}
-
-static int find_unit(const struct schema_key *key, const char *text, const char *word,
-                     uint64_t *factor, struct value_error *error)
-{
-    const struct unit *units = units_of(key->type);
-    struct suggestion near;
-
-    word += strspn(word, " ");
-    near = suggest_for(word);
-
-    for (const struct unit *u = units; u->word; u++) {
-        if (strcmp(u->word, word) == 0) {
-            *factor = u->factor;
-            return OK;
-        }
-        suggest_consider(&near, u->word);
-    }
-    if (!units->word)
-        return complain(error, "`%s` is not %s", text, noun_of(key->type));
-    return complain(error, "`%s` is not %s: there is no unit `%s`%s%s%s", text,
-                    noun_of(key->type), word, near.best ? "; did you mean `" : "",
-                    near.best ? near.best : "", near.best ? "`?" : "");
-}
-
-/* A whole number and its unit. */
-static int parse_amount(const struct schema_key *key, const char *text, uint64_t *out,
-                        struct value_error *error)
-{
-    uint64_t factor = 1;
-    char *end = NULL;
-    uint64_t number;
-    int rc;
-
-    if (text[0] < '0' || text[0] > '9')
-        return complain(error, "`%s` is not %s", text, noun_of(key->type));
-    errno = 0;
-    number = strtoull(text, &end, 10);
-    if (errno == ERANGE)
-        return complain(error, "`%s` is too large", text);
-    if (*end == '.' || *end == ',')
-        return complain(error, "`%s` is not a whole number: take a smaller unit", text);
-    if (*end) {
-        if ((rc = find_unit(key, text, end, &factor, error)) < 0)
-            return rc;
-    } else if (key->type == SCHEMA_DURATION && number > 0) {
-        return complain(error, "`%s` has no unit", text);
-    }
-    if (__builtin_mul_overflow(number, factor, out))
-        return complain(error, "`%s` is too large", text);
-    return OK;
 }
 
 static void store(void *field, size_t size, uint64_t value)
@@ -124,19 +32,12 @@ static void store(void *field, size_t size, uint64_t value)
 static int set_amount(const struct schema_key *key, const char *text, void *field,
                       struct value_error *error)
 {
-    uint64_t value, min, max;
-    int rc;
+    uint64_t value;
+    int rc = amount_read(key, text, &value, error);
 
-    if ((rc = parse_amount(key, text, &value, error)) < 0 ||
-        (rc = parse_amount(key, key->min, &min, error)) < 0 ||
-        (rc = parse_amount(key, key->max, &max, error)) < 0)
-        return rc;
-    if (value < min)
-        return complain(error, "`%s` is too small: the least is %s", text, key->min);
-    if (value > max)
-        return complain(error, "`%s` is too large: the most is %s", text, key->max);
-    store(field, key->size, value);
-    return OK;
+    if (rc == OK)
+        store(field, key->size, value);
+    return rc;
 }
 
 static int find_word(const struct schema_key *key, const char *text, unsigned *value,
@@ -152,9 +53,9 @@ static int find_word(const struct schema_key *key, const char *text, unsigned *v
         suggest_consider(&near, w->word);
     }
     if (near.best)
-        return complain(error, "`%s` is not known here; did you mean `%s`?", text,
-                        near.best);
-    return complain(error, "`%s` is not known here", text);
+        return value_complain(error, "`%s` is not known here; did you mean `%s`?", text,
+                              near.best);
+    return value_complain(error, "`%s` is not known here", text);
 }
 
 /* "net,codec": each one adds its bit. */
@@ -169,7 +70,7 @@ static int set_words(const struct schema_key *key, const char *text, uint32_t *f
         size_t n = strcspn(text, ", ");
 
         if (n >= sizeof(word))
-            return complain(error, "`%s` is not known here", text);
+            return value_complain(error, "`%s` is not known here", text);
         memcpy(word, text, n);
         word[n] = '\0';
         if ((rc = find_word(key, word, &value, error)) < 0)
@@ -196,10 +97,11 @@ static int set_bool(const char *text, bool *field, struct value_error *error)
     }
     for (size_t i = 0; i < ARRAY_LEN(meant); i++) {
         if (strcasecmp(text, meant[i][0]) == 0)
-            return complain(error, "`%s` is neither true nor false; did you mean `%s`?",
-                            text, meant[i][1]);
+            return value_complain(error,
+                                  "`%s` is neither true nor false; did you mean `%s`?",
+                                  text, meant[i][1]);
     }
-    return complain(error, "`%s` is neither true nor false", text);
+    return value_complain(error, "`%s` is neither true nor false", text);
 }
 
 static int set_text(const char *text, char **field, struct value_error *error)
@@ -208,7 +110,7 @@ static int set_text(const char *text, char **field, struct value_error *error)
 
     for (const char *c = text; *c; c++) {
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            return complain(error, "there is a control character in `%s`", text);
+            return value_complain(error, "there is a control character in `%s`", text);
     }
     if (*text && !(copy = strdup(text)))
         return ERR_NOMEM;
@@ -224,7 +126,7 @@ static int add_text(const char *text, char **field, struct value_error *error)
     int rc;
 
     if (strpbrk(text, ", "))
-        return complain(error, "write a list: [a, b]");
+        return value_complain(error, "write a list: [a, b]");
     if (!*text || !*field)
         return set_text(text, field, error);
     if (asprintf(&joined, "%s,%s", *field, text) < 0)
@@ -248,8 +150,8 @@ static int set_name(const char *text, char *field, size_t size,
                     struct value_error *error)
 {
     if (strlen(text) >= size)
-        return complain(error, "`%s` is too long: the most are %zu characters", text,
-                        size - 1);
+        return value_complain(error, "`%s` is too long: the most are %zu characters",
+                              text, size - 1);
     memset(field, 0, size);
     memcpy(field, text, strlen(text));
     return OK;
@@ -261,7 +163,7 @@ static int set_message(const char *text, uint16_t *field, struct value_error *er
     int high = hex_byte(digits), low = high < 0 ? -1 : hex_byte(digits + 2);
 
     if (low < 0 || digits[4])
-        return complain(error, "`%s` is not four hexadecimal digits", text);
+        return value_complain(error, "`%s` is not four hexadecimal digits", text);
     *field = (uint16_t)(high << 8 | low);
     return OK;
 }
@@ -274,7 +176,7 @@ static int add_message(const char *text, uint16_t *field, size_t room,
     while (n < room && field[n])
         n++;
     if (n == room)
-        return complain(error, "these are too many: the most are %zu", room);
+        return value_complain(error, "these are too many: the most are %zu", room);
     return set_message(text, &field[n], error);
 }
 
@@ -287,9 +189,11 @@ static int set_bytes(const char *text, uint8_t *field, size_t room,
         int byte = hex_byte(text);
 
         if (byte < 0)
-            return complain(error, "`%.8s` is no byte of two hexadecimal digits", text);
+            return value_complain(error, "`%.8s` is no byte of two hexadecimal digits",
+                                  text);
         if (n == room)
-            return complain(error, "these are too many bytes: the most are %zu", room);
+            return value_complain(error, "these are too many bytes: the most are %zu",
+                                  room);
         field[1 + n++] = (uint8_t)byte;
     }
     field[0] = (uint8_t)n;
@@ -342,19 +246,6 @@ int value_set(const struct schema_key *key, const char *text, void *owner,
     return ERR_INVALID;
 }
 
-static void list_units(const struct unit *units, char *out, size_t size)
-{
-    size_t n = 0;
-
-    for (const struct unit *u = units; u->word && n < size; u++) {
-        const char *glue = u == units ? "" : u[1].word ? ", " : " or ";
-
-        if (u->is_other_word)
-            continue;
-        n += (size_t)snprintf(out + n, size - n, "%s%s", glue, u->word);
-    }
-}
-
 static void list_words(const struct schema_word *words, char *out, size_t size)
 {
     size_t n = 0;
@@ -376,17 +267,9 @@ const char *value_describe(const struct schema_key *key, char *out, size_t size)
         snprintf(out, size, "true or false");
         break;
     case SCHEMA_COUNT:
-        snprintf(out, size, "a whole number, %s to %s", key->min, key->max);
-        break;
     case SCHEMA_SIZE:
-        list_units(sizes, list, sizeof(list));
-        snprintf(out, size, "%s to %s, a number of bytes or with %s", key->min,
-                 key->max, list);
-        break;
     case SCHEMA_DURATION:
-        list_units(durations, list, sizeof(list));
-        snprintf(out, size, "%s to %s, a whole number with %s", key->min, key->max,
-                 list);
+        amount_describe(key, out, size);
         break;
     case SCHEMA_WORD:
         list_words(key->words, list, sizeof(list));

@@ -9,10 +9,12 @@ struct value_error {
     char what[VALUE_MESSAGE_MAX]; /* what is wrong with it */
 };
 
+/* Fills *error; returns ERR_INVALID. */
+PRINTF(2, 3) int value_complain(struct value_error *error, const char *format, ...);
+
 /* Parses `text` as `key` wants it, checks the range and stores it in `owner`, the
  * struct that holds the field. WORDS adds its bits to what is there. Returns OK,
- * ERR_INVALID
- * (*error is filled) or ERR_NOMEM. */
+ * ERR_INVALID (*error is filled) or ERR_NOMEM. */
 MUST_CHECK int value_set(const struct schema_key *key, const char *text, void *owner,
                          struct value_error *error);
 
