@@ -12,7 +12,8 @@ NOT_OF_CLANG = {"-fstack-protector-strong"}
 
 
 def check(entry):
-    words = shlex.split(entry["command"])[1:]
+    words = shlex.split(entry["command"])
+    words = words[2 if os.path.basename(words[0]) == "ccache" else 1:]
     words = [w for w in words if w not in NOT_OF_CLANG]
     return subprocess.run(
         ["clang-14", *words, "-fsyntax-only", "-Wno-unused-command-line-argument",
