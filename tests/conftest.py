@@ -83,7 +83,7 @@ def time_limit(request):
     marker = request.node.get_closest_marker("limit")
     seconds = marker.args[0] if marker else 60
     if "rounds" in request.fixturenames:
-        seconds += 3 * request.getfixturevalue("rounds")
+        seconds += 5 * request.getfixturevalue("rounds")
     if request.config.getoption("--short-io"):
         seconds *= 5
 

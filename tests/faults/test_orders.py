@@ -31,15 +31,16 @@ def asked(make_gateway):
 
 def run_rounds(gateway, name, rounds, strike):
     turns = Rounds(name, rounds)
-    with Orders(gateway) as orders:
-        for _ in turns:
-            orders.wait_promised(20)
-            orders.look_at_some()
-            time.sleep(random.uniform(0, 0.1))  # the random moment itself
-            strike()
-        book = orders.finish()
-    turns.report(book.summary())
-    assert_carried_out(book)
+    for part in turns.parts():
+        with Orders(gateway) as orders:
+            for _ in part:
+                orders.wait_promised(20)
+                orders.look_at_some()
+                time.sleep(random.uniform(0, 0.1))  # the random moment itself
+                strike()
+            book = orders.finish()
+        turns.report(book.summary())
+        assert_carried_out(book)
 
 
 def test_of_a_worker_that_is_killed(asked, rounds):
