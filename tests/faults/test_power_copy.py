@@ -114,3 +114,25 @@ def test_no_ticket_that_was_told_is_lost(pair, rounds):
             book = orders.finish()
         turns.report(book.summary())
         assert_carried_out(book)
+
+
+def test_the_rig_notices_a_lost_event(pair, shim):
+    pair = pair(env=shim("no_sync"))
+    pair.first.start()
+    with Witness(pair.first) as witness, Load(pair.first.address()) as load:
+        witness.wait_more(4)
+        witness.vouch()
+        with pair.copied() as second, pytest.raises(AssertionError):
+            assert_remembered(second, witness.testimony())
+        load.finish(want_complete=False)
+
+
+def test_the_rig_notices_a_lost_ticket(pair, shim):
+    pair = pair(env=shim("no_sync")).listen("devices", protocol="device")
+    pair.first.start()
+    with Orders(pair.first) as orders:
+        orders.wait_promised(20)
+        book = orders.book.so_far()
+        with pair.copied() as second:
+            told = [look(second.http_address(), book, order) for order in book.tickets]
+        assert not all(told) and book.found, book.summary()
