@@ -12,8 +12,7 @@ from gateway import BINARY
 from preload import obstacle
 
 E2E = Path(__file__).resolve().parents[1] / "e2e"
-SUITES = ["test_relay.py", "test_receipts.py", "test_mailbox.py", "test_devices.py",
-          "test_answers.py", "test_cli_live.py"]
+SUITES = ["test_relay.py", "test_receipts.py", "test_messages.py", "test_cli_send.py"]
 OF_THIS_RUN = ("HOLDFAST_LONG", "HOLDFAST_PROGRESS")
 
 
@@ -24,7 +23,7 @@ def test_short_reads_and_writes_change_nothing():
     result = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "--short-io",
          *(str(E2E / name) for name in SUITES),
-         "-k", "not two_shards and not every_byte and not byte_by_byte"],
+         "-k", "not two_shards and not reconnects and not as_long_as"],
         env={k: v for k, v in os.environ.items() if k not in OF_THIS_RUN},
         cwd=E2E.parent, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
