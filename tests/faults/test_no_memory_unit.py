@@ -15,7 +15,7 @@ from memory import ALWAYS, Memory
 
 SUITES = ("config", "credentials", "device_codec", "feed", "http_rules", "jt808_command",
           "jt808_show", "ledger", "limits", "mailbox", "receipts", "reference", "sse",
-          "ticket_record", "writer")
+          "ticket_record")
 SECONDS = 60
 
 
