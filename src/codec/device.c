@@ -153,6 +153,7 @@ static size_t ascii_text(struct slice id, char *text)
 {
     size_t size = size_without_blanks(id);
 
+    assert(size <= DEVICE_ID_BYTES);
     for (size_t i = 0; i < size; i++) {
         bool is_lower = id.data[i] >= 'a' && id.data[i] <= 'z';
 

@@ -63,7 +63,7 @@ static int set_words(const struct schema_key *key, const char *text, uint32_t *f
                      struct value_error *error)
 {
     char word[64];
-    unsigned value;
+    unsigned value = 0;
     int rc;
 
     while (*text) {
@@ -204,7 +204,7 @@ int value_set(const struct schema_key *key, const char *text, void *owner,
               struct value_error *error)
 {
     void *field = (char *)owner + key->offset;
-    unsigned word;
+    unsigned word = 0;
     int rc;
 
     switch (key->type) {
