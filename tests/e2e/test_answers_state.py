@@ -4,7 +4,6 @@ and in the log, and the figures of its processes."""
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -149,13 +148,11 @@ def test_a_stopped_process_stalls_nobody(serve, gateway):
     stopped, runs = service_pids(gateway)
     os.kill(stopped, signal.SIGSTOP)
     try:
-        began = time.monotonic()
         page = gateway.api.get(f"{API}/connections")
         assert page["incomplete"] is True
         assert {conn["process"] for conn in page["connections"]} == {runs}
-        for _ in range(20):  # it is known now
+        for _ in range(200):  # it is known now: if each waited for it, minutes would pass
             assert gateway.api.get(f"{API}/connections")["incomplete"] is True
-        assert time.monotonic() - began < 10, "each waited for it"
         assert "incomplete" not in gateway.api.get(f"{API}/connections",
                                                    listener="terminals")
         assert gateway.api.ask("/metrics").status == 200
